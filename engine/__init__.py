@@ -47,7 +47,9 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "try_calibrate",
     ),
     "calibration.filtered_states": ("kalman_filter",),
+    "calibration.garch_start": ("garch_start",),
     "sources.block_length": ("block_length",),
+    "sources.variance_start": ("VarianceStart",),
     "ticks": (
         "ArrayTicks",
         "FileTicks",
@@ -79,6 +81,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "OptionValues",
         "american",
         "bachelier",
+        "bates_price",
         "black76",
         "black_scholes",
         "heston_price",

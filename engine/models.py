@@ -42,6 +42,7 @@ class BuiltIn(NamedTuple):
 
 
 BUILT_IN: Final[dict[str, BuiltIn]] = {
+    "bates": BuiltIn("Bates", ("OptionSurface",)),
     "bootstrap": BuiltIn("Bootstrap", ("Bars",), weighted=False),
     "correlated": BuiltIn("Correlated"),
     "egarch": BuiltIn("EGARCH", ("Bars",), weighted=False, nests="gbm"),

@@ -145,6 +145,7 @@ CHECKED_BY = {
     "engine/sources/rolling_futures.py": f"{SOURCES}/test_rolling_futures.py",
     "engine/sources/sampling.py": f"{SOURCES}/test_sampling.py",
     "engine/sources/stressed.py": "tests/engine/sources/test_stressed.py",
+    "engine/sources/variance_start.py": f"{SOURCES}/test_variance_start.py",
     "engine/sources/t_copula.py": "tests/engine/sources/test_t_copula.py",
     "engine/sources/schwartz_1f.py": f"{SOURCES}/test_schwartz_1f.py",
     "engine/sources/schwartz_2f.py": f"{SOURCES}/test_schwartz_2f.py",

@@ -14,7 +14,7 @@ from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.window import Window
 from engine.errors import Refusal
 
-__all__ = ["CurveData", "Initial", "Measurement"]
+__all__ = ["CurveData", "Initial", "Measurement", "year_fraction"]
 
 Array = NDArray[np.float64]
 Measurement = Literal["per_contract", "common"] | Sequence[float]
@@ -41,6 +41,8 @@ class CurveData:
         Number of groups.
     initial : Initial
         State before the first row.
+    phases : ndarray, shape (rows, contracts)
+        Calendar time of each expiry in years.
     """
 
     panel: FuturesPanel
@@ -50,6 +52,7 @@ class CurveData:
     groups: NDArray[np.int64]
     group_count: int
     initial: Initial
+    phases: Array
 
     @classmethod
     def of(
@@ -98,7 +101,9 @@ class CurveData:
         elapsed = panel.elapsed_years.copy()
         if len(elapsed):
             elapsed[0] = elapsed[1] if len(elapsed) > 1 else 0.0
-        return cls(panel, y, years, elapsed, groups, count, initial)
+        rows = np.array([year_fraction(day) + day.year for day in panel.dates])
+        phases = rows.reshape(-1, 1) + years
+        return cls(panel, y, years, elapsed, groups, count, initial, phases)
 
     @property
     def filled(self) -> int:
@@ -116,7 +121,13 @@ class CurveData:
         def take(values: NDArray[Any]) -> NDArray[Any]:
             return np.ascontiguousarray(np.take_along_axis(values, order, axis=1))
 
-        return replace(self, y=take(self.y), years=take(self.years), groups=take(self.groups))
+        return replace(
+            self,
+            y=take(self.y),
+            years=take(self.years),
+            groups=take(self.groups),
+            phases=take(self.phases),
+        )
 
     def thinned(self, most: int) -> CurveData:
         """Keep every k-th row, so that about `most` prices are left; the model is the same."""
@@ -130,6 +141,7 @@ class CurveData:
             y=np.ascontiguousarray(self.y[::stride]),
             years=np.ascontiguousarray(self.years[::stride]),
             groups=np.ascontiguousarray(self.groups[::stride]),
+            phases=np.ascontiguousarray(self.phases[::stride]),
             elapsed_years=np.diff(total, prepend=0.0),
         )
 
@@ -155,6 +167,12 @@ class CurveData:
         if len(centre) == 1:
             return np.array([centre[0], 0.0]), np.array([given[0, 0], 0.0, 0.0]), False
         return centre, np.array([given[0, 0], given[0, 1], given[1, 1]]), False
+
+
+def year_fraction(day: date) -> float:
+    """Time of a date within its year, 0 to 1."""
+    first, following = date(day.year, 1, 1), date(day.year + 1, 1, 1)
+    return (day - first).days / (following - first).days
 
 
 def _distinct(maturities: Array, seen: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calibration.calibration import Calibration
-from engine.calibration.curve_data import CurveData, Initial, Measurement
+from engine.calibration.curve_data import CurveData, Initial, Measurement, year_fraction
+from engine.calibration.curve_season import season_terms
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import CurveModel, FilterResult, filter_curve
 from engine.calibration.residuals import autocorrelation, jarque_bera, ljung_box
@@ -194,20 +195,31 @@ def kalman_filter(
             "measurement", f"{data.group_count} errors", f"the {len(sd)} of the calibration"
         )
     kind = _MODELS[calibration.model]
-    estimated = tuple(calibration.parameters)[: kind.estimated]
+    season = [name for name in calibration.parameters if name.startswith("season_")]
+    estimated = (*tuple(calibration.parameters)[: kind.estimated], *season)
+    cycles = len(season) // 2
+    waves = season_terms(np.array([year_fraction(day) for day in data.panel.dates]), cycles)
+    level = season_terms(data.phases, cycles)
     point = np.array([calibration.parameters[name] for name in estimated])
     fixed = {n: v for n, v in calibration.parameters.items() if n not in estimated}
 
     def states(values: Array) -> tuple[Array, Array, Array, Array, FilterResult]:
         named = dict(zip(estimated, values.tolist(), strict=True)) | fixed
         model = kind.build(named, sd**2, data)
+        amplitudes = values[kind.estimated :]
+        if season:
+            model = replace(model, d=model.d + np.tensordot(amplitudes, level, 1))
         result = filter_curve(data.y, model)
         table, shift = kind.mix(named)
         means, covariances = smooth_curve(model, result)
+        # Of the states, the spot alone has a season.
+        shifts = np.tile(shift, (len(data.y), 1))
+        if season:
+            shifts[:, -1] += amplitudes @ waves
         return (
-            result.states @ table.T + shift,
+            result.states @ table.T + shifts,
             _variances(result.covariances, table),
-            means @ table.T + shift,
+            means @ table.T + shifts,
             _variances(covariances, table),
             result,
         )
@@ -220,7 +232,8 @@ def kalman_filter(
         above, below = states(point + step), states(point - step)
         slopes[0, i] = (above[0] - below[0]) / (2.0 * step[i])
         slopes[1, i] = (above[2] - below[2]) / (2.0 * step[i])
-    covariance = calibration.covariance[: len(point), : len(point)]
+    places = [list(calibration.parameters).index(name) for name in estimated]
+    covariance = calibration.covariance[np.ix_(places, places)]
     carried = np.einsum("sirk,ij,sjrk->srk", slopes, covariance, slopes)
     return FilteredStates(
         names=kind.names,

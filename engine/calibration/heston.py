@@ -8,9 +8,10 @@ from typing import Literal
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.heston_history import heston_from_history
-from engine.calibration.heston_surface import QuoteWeights, heston_from_surface
+from engine.calibration.heston_surface import heston_from_surface
 from engine.calibration.option_surface import OptionSurface
 from engine.calibration.sample import SpotSample
+from engine.calibration.surface_quotes import QuoteWeights
 from engine.calibration.window import Window
 from engine.errors import Refusal
 

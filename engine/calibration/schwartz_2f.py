@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.calibration.calibration import Calibration
 from engine.calibration.curve_data import Initial, Measurement
 from engine.calibration.curve_fit import state_covariance
+from engine.calibration.curve_season import Seasonality
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.schwartz_smith import PARAMETERS, estimate_schwartz_smith
 from engine.calibration.window import Window
@@ -32,6 +33,7 @@ def estimate_schwartz_2f(
     non_positive: Literal["error", "exclude"] = "error",
     measurement: Measurement = "per_contract",
     initial: Initial = "diffuse",
+    seasonality: Seasonality = 0,
     minimum: int = 30,
 ) -> Calibration:
     r"""Estimate the Schwartz two-factor model from futures prices.
@@ -43,14 +45,14 @@ def estimate_schwartz_2f(
     rate : float
         Riskless rate per year. Futures prices determine ``alpha - r`` and ``mu - r`` only, so it
         shifts those two.
-    as_of, window, non_positive, measurement, initial, minimum
+    as_of, window, non_positive, measurement, initial, seasonality, minimum
         See `estimate_schwartz_smith`.
 
     Returns
     -------
     Calibration
         ``mu``, ``sigma_spot``, ``kappa``, ``alpha``, ``sigma_yield``, ``rho``, ``lambda_``, the
-        given ``r`` and the filtered convenience yield ``delta0``.
+        given ``r`` and the filtered convenience yield ``delta0``; the amplitudes of a season.
 
     Notes
     -----
@@ -72,6 +74,7 @@ def estimate_schwartz_2f(
         non_positive=non_positive,
         measurement=measurement,
         initial=initial,
+        seasonality=seasonality,
         minimum=minimum,
     )
     point = np.array([smith.parameters[name] for name in PARAMETERS])
@@ -85,28 +88,35 @@ def estimate_schwartz_2f(
     chi = smith.start_state["chi"]
     delta = parameters["alpha"] + parameters["kappa"] * chi
     # The rate is given, so its error is zero; the yield follows from level, speed and chi.
-    carried = np.zeros((11, 10))
-    carried[:7, :7] = jacobian
-    carried[8, :7] = jacobian[_NAMES.index("alpha")] + chi * jacobian[_NAMES.index("kappa")]
     of_smith, covariance = smith.joint_covariance()
-    carried[8, of_smith.index("chi")] = parameters["kappa"]
-    carried[9] = carried[8]
-    carried[10, of_smith.index("spot")] = 1.0
+    season = [name for name in smith.parameters if name not in PARAMETERS]
+    parameters |= {"r": rate, "delta0": delta} | {name: smith.parameters[name] for name in season}
+    rows = [*parameters, "convenience_yield", "spot"]
+    carried = np.zeros((len(rows), len(of_smith)))
+    carried[:7, :7] = jacobian
+    for name in (*season, "spot"):
+        carried[rows.index(name), of_smith.index(name)] = 1.0
+    for name in ("delta0", "convenience_yield"):
+        row = rows.index(name)
+        carried[row, :7] = jacobian[_NAMES.index("alpha")] + chi * jacobian[_NAMES.index("kappa")]
+        carried[row, of_smith.index("chi")] = parameters["kappa"]
     joint = carried @ covariance @ carried.T
-    parameters |= {"r": rate, "delta0": delta}
+    size = len(parameters)
+    start_state = {"convenience_yield": delta, "spot": smith.start_state["spot"]}
+    start_state |= {n: v for n, v in smith.start_state.items() if n == "year_fraction"}
     return Calibration.of(
         "schwartz_2f",
         symbol=smith.symbol,
         timeframe=smith.timeframe,
         as_of=smith.as_of,
         parameters=parameters,
-        covariance=joint[:9, :9],
+        covariance=joint[:size, :size],
         log_likelihood=smith.log_likelihood,
-        free_parameters=7 + len(smith.diagnostics["measurement_sd"]),
+        free_parameters=7 + len(season) + len(smith.diagnostics["measurement_sd"]),
         n=smith.n,
         window=smith.window,
         diagnostics=smith.diagnostics | {"schwartz_smith": smith.parameters},
-        start_state={"convenience_yield": delta, "spot": smith.start_state["spot"]},
+        start_state=start_state,
         state_covariance=state_covariance(joint, tuple(parameters), ("convenience_yield", "spot")),
     )
 

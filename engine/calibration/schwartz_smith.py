@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calibration.calibration import Calibration
-from engine.calibration.curve_data import CurveData, Initial, Measurement
-from engine.calibration.curve_fit import fit_curve, state_covariance
+from engine.calibration.curve_data import CurveData, Initial, Measurement, year_fraction
+from engine.calibration.curve_fit import state_covariance
+from engine.calibration.curve_season import Seasonality, fit_seasonal_curve, season_terms
 from engine.calibration.curve_sums import curve_sums
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import CurveModel, FilterResult, Gradient, filter_curve
 from engine.calibration.transforms import Transforms
 from engine.calibration.window import Window
+from engine.sources.seasonality import season_names
 
 __all__ = [
     "PARAMETERS",
@@ -43,6 +45,7 @@ def estimate_schwartz_smith(
     non_positive: Literal["error", "exclude"] = "error",
     measurement: Measurement = "per_contract",
     initial: Initial = "diffuse",
+    seasonality: Seasonality = 0,
     minimum: int = 30,
 ) -> Calibration:
     r"""Estimate the Schwartz-Smith model from futures prices.
@@ -64,14 +67,18 @@ def estimate_schwartz_smith(
         States before the first row: ``chi`` from its stationary law and ``xi`` unknown (standard
         deviation 10 around the first log price); the first log price in ``xi`` with the
         covariance of one step; or given, in the order (chi, xi).
+    seasonality : int or "auto"
+        Cycles per year of a season of the prices, by the day of their expiry; ``auto`` takes as
+        many as Schwarz's criterion wants (`fit_seasonal_curve`).
     minimum : int
         Fewest rows allowed.
 
     Returns
     -------
     Calibration
-        `PARAMETERS`, annual; states ``chi`` and ``xi`` and the model's spot price as the start
-        state, with errors; measurement errors and fit errors per column in the diagnostics.
+        `PARAMETERS`, annual, and ``season_cos_1``, ``season_sin_1`` and so on where there is a
+        season; states ``chi`` and ``xi`` and the model's spot price as the start state, with
+        errors; measurement errors and fit errors per column in the diagnostics.
 
     Notes
     -----
@@ -95,27 +102,34 @@ def estimate_schwartz_smith(
         minimum=minimum,
         contracts=2,
     )
-    fit = fit_curve(SchwartzSmith(), data)
-    parameters = dict(zip(PARAMETERS, fit.parameters.tolist(), strict=True))
+    fit, cycles, season = fit_seasonal_curve(SchwartzSmith(), data, seasonality)
+    names = (*PARAMETERS, *season_names(cycles))
+    parameters = dict(zip(names, fit.parameters.tolist(), strict=True))
     chi, xi = fit.filtered.states[-1].tolist()
-    spot = math.exp(chi + xi)
-    # The spot's error follows from those of both states.
-    carried = np.vstack([np.eye(9), [*np.zeros(7), spot, spot]])
+    today = year_fraction(data.panel.last_date)
+    waves = season_terms(np.array(today), cycles).reshape(-1)
+    spot = math.exp(chi + xi + float(fit.parameters[len(PARAMETERS) :] @ waves))
+    # The spot's error follows from those of both states, and of its season.
+    size = len(names)
+    carried = np.vstack(
+        [np.eye(size + 2), [*np.zeros(len(PARAMETERS)), *(spot * waves), spot, spot]]
+    )
+    start_state = {"chi": chi, "xi": xi, "spot": spot}
     return Calibration.of(
         "schwartz_smith",
         symbol=panel.symbol,
         timeframe=panel.timeframe,
         as_of=as_of or panel.last_date,
         parameters=parameters,
-        covariance=fit.covariance[:7, :7],
+        covariance=fit.covariance[:size, :size],
         log_likelihood=fit.filtered.log_likelihood,
-        free_parameters=len(PARAMETERS) + data.group_count,
+        free_parameters=size + data.group_count,
         n=data.filled,
         window=str(Window.parse(window)),
-        diagnostics=fit.diagnostics,
-        start_state={"chi": chi, "xi": xi, "spot": spot},
+        diagnostics=fit.diagnostics | season,
+        start_state=start_state | ({"year_fraction": today} if cycles else {}),
         state_covariance=state_covariance(
-            carried @ fit.covariance @ carried.T, PARAMETERS, ("chi", "xi", "spot")
+            carried @ fit.covariance @ carried.T, names, ("chi", "xi", "spot")
         ),
     )
 

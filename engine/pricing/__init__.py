@@ -1,6 +1,7 @@
 """Prices of options: closed forms, transforms, the volatility that a price implies."""
 
 from engine.pricing.american import AmericanValues, american
+from engine.pricing.bates_prices import bates_price
 from engine.pricing.european import bachelier, black76, black_scholes
 from engine.pricing.heston_prices import heston_price
 from engine.pricing.implied_volatility import implied_volatility
@@ -13,6 +14,7 @@ __all__ = [
     "OptionValues",
     "american",
     "bachelier",
+    "bates_price",
     "black76",
     "black_scholes",
     "heston_price",

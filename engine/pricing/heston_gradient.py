@@ -1,4 +1,4 @@
-"""Heston prices of a whole surface with their derivatives by the parameters, compiled."""
+"""Heston and Bates prices of a whole surface with derivatives by the parameters, compiled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.compiled.kernel import inlined
 from engine.compiled.trigonometry import atan2, sincos
 from engine.errors import Refusal
 
-__all__ = ["fill_surface", "heston_gradient"]
+__all__ = ["fill_surface", "heston_gradient", "surface_gradient"]
 
 Array = NDArray[np.float64]
 
@@ -22,6 +22,8 @@ _LONGEST = 20_000
 _AGREEMENT = 1e-6
 _NEGLIGIBLE = 1e-12
 _SMALLEST_XI = 1e-3
+# Rows of a price and its derivatives by eight parameters.
+_WITH_JUMPS = 9
 
 
 def heston_gradient(
@@ -85,17 +87,46 @@ def heston_gradient(
     >>> prices.round(4)
     array([12.6663,  1.8208])
     """
-    if not xi >= _SMALLEST_XI:
-        raise Refusal("xi", str(xi), f">= {_SMALLEST_XI}")
+    point = np.array([v0, kappa, theta, xi, rho])
+    return surface_gradient(forward, strike, years, point, call=call)
+
+
+def surface_gradient(
+    forward: ArrayLike,
+    strike: ArrayLike,
+    years: ArrayLike,
+    point: Array,
+    *,
+    call: ArrayLike = True,
+) -> tuple[Array, Array]:
+    """As `heston_gradient`, of the model's parameters in one array, with or without jumps.
+
+    Parameters
+    ----------
+    forward, strike, years, call : array_like
+        See `heston_gradient`.
+    point : ndarray, shape (5,) or (8,)
+        ``v0, kappa, theta, xi, rho``, and ``jump_intensity, mean_log_jump, jump_vol`` for the Bates
+        model (`bates_price`).
+
+    Returns
+    -------
+    prices : ndarray of float64, shape (n,)
+        Prices at expiry: discount them.
+    gradient : ndarray of float64, shape (n, 5) or (n, 8)
+        Derivatives by the parameters.
+    """
+    if not point[3] >= _SMALLEST_XI:
+        raise Refusal("xi", str(float(point[3])), f">= {_SMALLEST_XI}")
     f, k, t, is_call = np.broadcast_arrays(
         *(np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (forward, strike, years)),
         np.atleast_1d(np.asarray(call, dtype=bool)),
     )
     order = np.argsort(t, kind="stable")
-    ratio, values = np.log(f[order] / k[order]), np.empty((6, len(t)))
-    fill_surface(ratio, t[order], np.array([v0, kappa, theta, xi, rho]), values)
+    ratio, values = np.log(f[order] / k[order]), np.empty((1 + len(point), len(t)))
+    fill_surface(ratio, t[order], point, values)
     root = np.sqrt(f[order] * k[order])
-    prices, gradient = np.empty(len(t)), np.empty((len(t), 5))
+    prices, gradient = np.empty(len(t)), np.empty((len(t), len(point)))
     prices[order] = root * values[0]
     gradient[order] = (root * values[1:]).T
     # Parity makes of the option out of the money the one in the money.
@@ -111,11 +142,12 @@ def fill_surface(ratio: Array, years: Array, point: Array, values: Array) -> int
     ----------
     ratio, years : ndarray, shape (n,)
         Logarithm of forward over strike, and time to expiry, in rising order.
-    point : ndarray, shape (5,)
-        ``v0, kappa, theta, xi, rho``.
-    values : ndarray, shape (6, n)
-        Filled, all over the root of forward times strike: row 0 with undiscounted prices, rows 1 to
-        5 with their derivatives by the parameters.
+    point : ndarray, shape (5,) or (8,)
+        ``v0, kappa, theta, xi, rho``, and ``jump_intensity, mean_log_jump, jump_vol`` where there
+        are jumps.
+    values : ndarray, shape (6, n) or (9, n)
+        Filled, all over the root of forward times strike: row 0 with undiscounted prices, the
+        others with their derivatives by the parameters.
 
     Returns
     -------
@@ -153,11 +185,31 @@ def _exponential(z: complex) -> complex:
     return complex(size * cosine, size * sine)
 
 
+@inlined
+def _jump_exponent(
+    half: complex, t: float, point: Array, weights: NDArray[np.complex128]
+) -> complex:
+    """Return what jumps add to the exponent; its derivatives become weights 6 to 8."""
+    intensity, mean, deviation = point[5], point[6], point[7]
+    square = half * half
+    growth = exp(mean + 0.5 * deviation * deviation)
+    moved = _exponential(mean * half + (0.5 * deviation * deviation) * square)
+    on_intensity = t * (moved - 1.0 - (growth - 1.0) * half)
+    weights[6] = on_intensity
+    weights[7] = (intensity * t) * (half * moved - growth * half)
+    weights[8] = (intensity * t * deviation) * (square * moved - growth * half)
+    found: complex = intensity * on_intensity
+    return found
+
+
 @kernel
 def _expiry(ratio: Array, t: float, point: Array, values: Array, first: int, last: int) -> int:
     """Fill the options of one expiry."""
     v0, kappa, theta = point[0], point[1], point[2]
+    rows = len(point) + 1
     mean = theta + (v0 - theta) * (1.0 - exp(-kappa * t)) / (kappa * t)
+    if rows == _WITH_JUMPS:
+        mean += point[5] * (point[6] * point[6] + point[7] * point[7])
     deviation = math.sqrt(mean * t)
     widest = 0.0
     for i in range(first, last):
@@ -165,7 +217,7 @@ def _expiry(ratio: Array, t: float, point: Array, values: Array, first: int, las
     # A rule with this step repeats the density at this distance.
     step = math.pi / (widest + 6.0 * deviation)
     n = last - first
-    total, added = np.zeros((6, n)), np.zeros((6, n))
+    total, added = np.zeros((rows, n)), np.zeros((rows, n))
     points = _add_points(ratio, t, point, mean, first, last, 0.0, step, total)
     for _ in range(8):
         added[:] = 0.0
@@ -173,7 +225,7 @@ def _expiry(ratio: Array, t: float, point: Array, values: Array, first: int, las
         apart = 0.0
         for i in range(n):
             apart = max(apart, abs(total[0, i] - added[0, i]) * step)
-        for row in range(6):
+        for row in range(rows):
             for i in range(n):
                 total[row, i] += added[row, i]
         step *= 0.5
@@ -183,7 +235,7 @@ def _expiry(ratio: Array, t: float, point: Array, values: Array, first: int, las
     scale = step / math.pi
     for i in range(n):
         values[0, first + i] = _black(abs(ratio[first + i]), deviation) - scale * total[0, i]
-        for row in range(1, 6):
+        for row in range(1, rows):
             values[row, first + i] = -scale * total[row, i]
     return points
 
@@ -208,7 +260,8 @@ def _add_points(
     for i in range(n):
         sines[i], cosines[i] = sincos(start * ratio[first + i])
         turn_sines[i], turn_cosines[i] = sincos(step * ratio[first + i])
-    weights = np.empty(6, dtype=np.complex128)
+    rows = len(point) + 1
+    weights = np.empty(rows, dtype=np.complex128)
     level = kappa * theta
     square_xi = xi * xi
     for j in range(_LONGEST):
@@ -234,7 +287,10 @@ def _add_points(
         logarithm = complex(0.5 * log(1.0 + size), atan2(shift.imag, 1.0 + shift.real))
         on_v0 = low * gone * over_m
         on_level = t * low - (2.0 / square_xi) * logarithm
-        phi = _exponential(level * on_level + v0 * on_v0)
+        exponent = level * on_level + v0 * on_v0
+        if rows == _WITH_JUMPS:
+            exponent += _jump_exponent(half, t, point, weights)
+        phi = _exponential(exponent)
         black = exp(-0.5 * square * mean * t)
         share = 1.0 / square
         if u == 0.0:
@@ -267,7 +323,10 @@ def _add_points(
                 if k == 1:
                     on_level_by += (4.0 / (square_xi * xi)) * logarithm
                 weights[3 + k] = phi * (level * on_level_by + v0 * on_v0_by)
-        for row in range(6):
+        if rows == _WITH_JUMPS:
+            for row in range(6, rows):
+                weights[row] *= phi
+        for row in range(rows):
             x, y = weights[row].real, weights[row].imag
             for i in range(n):
                 out[row, i] += x * cosines[i] - y * sines[i]

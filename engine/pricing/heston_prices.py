@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
-from engine.pricing.arrays import as_inputs, refuse_scalars
+from engine.pricing.characteristic import characteristic_price
 
-__all__ = ["heston_characteristic", "heston_price"]
+__all__ = ["check_heston", "heston_characteristic", "heston_price"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[Any]
-
-# The integrand is analytic for |Im u| < 1/2, so the trapezoid rule errs by exp(-pi / step).
-_STEP = 0.1
-_LONGEST = 20_000
 
 
 def heston_price(
@@ -86,52 +81,30 @@ def heston_price(
     array([12.1302,  5.119 ])
     """
     model = {"v0": v0, "kappa": kappa, "theta": theta, "xi": xi, "rho": rho}
+    check_heston(model)
+
+    def characteristic(z: Complex, t: float) -> Complex:
+        return heston_characteristic(z, t, **model)
+
+    return characteristic_price(
+        characteristic,
+        spot=spot,
+        strike=strike,
+        years=years,
+        rate=rate,
+        dividend=dividend,
+        call=call,
+        tolerance=tolerance,
+    )
+
+
+def check_heston(model: dict[str, float]) -> None:
+    """Refuse parameters outside their bounds."""
     for name, value in model.items():
         if name != "rho" and not value >= 0.0:
             raise Refusal(name, f"{value}", "0 or more")
-    if not abs(rho) <= 1.0:
-        raise Refusal("rho", f"{rho}", "-1 to 1")
-    inputs = as_inputs(
-        spot=spot, strike=strike, years=years, rate=rate, dividend=dividend, call=call
-    )
-    refuse_scalars(inputs, {"spot": "positive", "strike": "positive", "years": "not negative"})
-    shape = np.broadcast_shapes(*(each.shape for each in inputs.values()))
-    spots, strikes, times, rates, yields, calls = (
-        np.broadcast_to(each, shape).reshape(-1) for each in inputs.values()
-    )
-    prices = np.full(strikes.shape, np.nan)
-    valid = (spots > 0.0) & (strikes > 0.0) & (times >= 0.0)
-    terms = np.stack([spots, times, rates, yields], axis=1)[valid]
-    groups, members = np.unique(terms, axis=0, return_inverse=True)
-    for number, (s, t, r, q) in enumerate(groups):
-        chosen = np.flatnonzero(valid)[members.reshape(-1) == number]
-        prices[chosen] = _of_one_expiry(
-            float(s), strikes[chosen], float(t), model, float(r), float(q), calls[chosen], tolerance
-        )
-    return np.asarray(prices.reshape(shape))
-
-
-def _of_one_expiry(
-    spot: float,
-    strikes: Array,
-    years: float,
-    model: dict[str, float],
-    rate: float,
-    dividend: float,
-    calls: NDArray[np.bool_],
-    tolerance: float,
-) -> Array:
-    forward = spot * math.exp((rate - dividend) * years)
-    discount = math.exp(-rate * years)
-    if years == 0.0:
-        return np.maximum(np.where(calls, spot - strikes, strikes - spot), 0.0)
-    log_ratio = np.log(forward / strikes)
-    u = _grid(years, model, tolerance)
-    weight = heston_characteristic(u - 0.5j, years, **model) / (u**2 + 0.25) * _STEP
-    weight[0] *= 0.5
-    integral = _transform(weight, log_ratio)
-    values = discount * (forward - np.sqrt(forward * strikes) / math.pi * integral)
-    return np.maximum(np.where(calls, values, values - discount * (forward - strikes)), 0.0)
+    if not abs(model["rho"]) <= 1.0:
+        raise Refusal("rho", f"{model['rho']}", "-1 to 1")
 
 
 def heston_characteristic(
@@ -158,27 +131,3 @@ def heston_characteristic(
         logarithm = np.asarray(np.log1p(shift) / (xi * xi), dtype=np.complex128)
     exponent = kappa * theta * (low * years - 2.0 * logarithm) + v0 * low * ratio
     return np.asarray(np.exp(exponent))
-
-
-def _transform(weight: Complex, log_ratio: Array) -> Array:
-    """Sum of ``weight[j] exp(i j step k)`` over j for each k: its real part.
-
-    With j = a B + b the exponential is a product of two factors, each with few distinct values.
-    """
-    block = math.isqrt(len(weight)) + 1
-    table = np.zeros(block * block, dtype=np.complex128)
-    table[: len(weight)] = weight
-    turn = np.exp(1j * _STEP * np.outer(np.arange(block), log_ratio))
-    leap = np.exp(1j * _STEP * block * np.outer(np.arange(block), log_ratio))
-    return np.asarray(np.einsum("ak,ak->k", leap, table.reshape(block, block) @ turn).real)
-
-
-def _grid(years: float, model: dict[str, float], tolerance: float) -> Array:
-    """Points up to where the integrand is negligible."""
-    probe = 2.0 ** np.arange(0.0, 12.0, 0.25)
-    size = np.abs(heston_characteristic(probe - 0.5j, years, **model)) / probe**2
-    small = np.flatnonzero(size < tolerance)
-    last = float(probe[small[0]]) if len(small) else _LONGEST * _STEP
-    return np.asarray(
-        np.arange(min(math.ceil(last / _STEP) + 1, _LONGEST)) * _STEP, dtype=np.float64
-    )

@@ -15,6 +15,7 @@ from engine.bars import Bars
 from engine.calibration import Calibration
 from engine.calibration.sample import SpotSample, bars_as_of
 from engine.errors import Refusal
+from engine.models import BUILT_IN
 from engine.realism.distances import two_sample_distances
 from engine.realism.statistics import path_statistics
 from engine.sources import Source, make_source
@@ -211,7 +212,7 @@ def _source(calibration: Calibration, bars: Bars) -> Source:
             history = history[positive]
         return make_source("bootstrap", {}, bars=history, options=calibration.parameters)
     parameters = dict(calibration.parameters)
-    if calibration.model in ("heston", "egarch"):
+    if calibration.model in BUILT_IN and {"theta", "v0"} <= parameters.keys():
         # The history did not start at today's variance, so paths start at the long-run level.
         parameters["v0"] = parameters["theta"]
     if calibration.model == "garch":

@@ -21,6 +21,8 @@ from engine.sources.relative_bars import relative_bars
 from engine.sources.resample import METHODS, resample_bars
 from engine.sources.session_clock import SessionClock, session_clock
 from engine.sources.source import Source
+from engine.sources.stretch import stretch_factors
+from engine.sources.variance_start import checked_starts, rescale_paths
 
 __all__ = ["Bootstrap"]
 
@@ -63,6 +65,11 @@ class Bootstrap(Source):
         intraday bars whose volatility has a daily shape. The path runs through the places that at
         least half of the sessions have, in order; a block also ends where history lacks the next
         one.
+    start_variance : VarianceStart or sequence of these, optional
+        Today's variance, of all symbols or of each: the log moves of drawn bars are stretched
+        around their mean, so that their variance returns from there to that of the history as the
+        forecasts of a GARCH model do. In study files ``garch`` means the filtered one of each
+        symbol's bars (`garch_start`).
     steps : int, optional
         Bars of each path, where `prepare` or `paths` is not told.
 
@@ -88,6 +95,7 @@ class Bootstrap(Source):
     block_length: Any = option("auto", "Block length in bars, or auto.")
     returns: Literal["relative", "difference"] = option("relative", "How bars are joined.")
     session_clock: bool = option(False, "Keep the place in the session.")
+    start_variance: Any = option(None, "Variance from which paths start, fading to history's.")
     steps: int | None = option(None, "Bars of each path.")
 
     def validate(self) -> None:
@@ -105,6 +113,10 @@ class Bootstrap(Source):
         relative_bars(history, self.returns)  # raises where prices do not allow ratios
         if self.block_length != "auto":
             self._check_block_length()
+        starts = checked_starts(self.start_variance, len(history))
+        if starts and self.returns != "relative":
+            raise Refusal("start_variance", "one with returns 'difference'", "returns 'relative'")
+        object.__setattr__(self, "start_variance", starts)
 
     def _check_block_length(self) -> None:
         length, most = self.block_length, len(self.bars[0]) - 1
@@ -210,6 +222,9 @@ class _BootstrapGenerator(Generator):
         self._bars = relative_bars(source.bars, source.returns)
         self._draws = source.draws()
         self._arguments = self._draws.arguments
+        self._stretch = None
+        if source.start_variance:
+            self._stretch = stretch_factors(source.bars, source.start_variance, request.steps)
 
     def scratch(self, paths: int) -> Any:
         """Make room for the indices of the drawn bars of one path."""
@@ -233,3 +248,5 @@ class _BootstrapGenerator(Generator):
             scratch,
             out,
         )
+        if self._stretch is not None:
+            rescale_paths(self._start, *self._stretch, out)

@@ -43,7 +43,7 @@ def dynamics_of(source: Source) -> dict[str, float]:
     -------
     dict of str to float
         By field name, such as ``model.sigma``; empty where there is no closed form, as with a
-        season.
+        season or a variance that starts elsewhere.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def dynamics_of(source: Source) -> dict[str, float]:
     model = source.model if isinstance(source, RollingFutures) else source
     if isinstance(source, RollingFutures) and isinstance(model, SchwartzSmith):
         model = model.to_schwartz_2f()  # whose states its paths have
-    if getattr(model, "seasonality", ()):
+    if getattr(model, "seasonality", ()) or getattr(model, "start_variance", ()):
         return {}
     names = _CONSTANTS.get(type(model), ())
     return {DYNAMICS_PREFIX + name: float(getattr(model, name)) for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +12,15 @@ from engine.compiled import borrow, fma, kernel
 from engine.randomness import GROUP
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import Model, ModelGenerator
-from engine.sources.parameter import parameter
+from engine.sources.parameter import option, parameter
 from engine.sources.shocks import antithetic_sign, group_shocks, running_sum, stream_path
+from engine.sources.variance_start import checked_starts, start_weights
 
 __all__ = ["GBM"]
 
 
 class GBM(Model):
-    """Geometric Brownian motion, sampled exactly.
+    r"""Geometric Brownian motion, sampled exactly.
 
     Parameters
     ----------
@@ -26,12 +28,17 @@ class GBM(Model):
         Drift per year: ``E[S_t] = s0 exp(mu t)``.
     sigma : float
         Volatility per year.
+    start_variance : VarianceStart, optional
+        Today's variance, from which the bars of a path return to `sigma`; in study files ``garch``
+        means the filtered one of the symbol's bars (`garch_start`).
 
     Notes
     -----
     ``dS = mu S dt + sigma S dW``, so a bar's log return is normal with mean
     ``(mu - sigma^2 / 2) dt`` and variance ``sigma^2 dt`` (Black and Scholes, 1973). High and low
-    follow the exact law of the extremes of a Brownian bridge.
+    follow the exact law of the extremes of a Brownian bridge. With a `start_variance`
+    :math:`v`, bar k has the variance :math:`\sigma^2 + (v - \sigma^2) \phi^k`, the forecast of a
+    GARCH model with persistence :math:`\phi` (Bollerslev, 1986), and the same expected price.
     """
 
     name = "gbm"
@@ -39,11 +46,23 @@ class GBM(Model):
     mu: float = parameter(0.05, unit="1/year", doc="Drift: E[S_t] = s0 exp(mu t).")
     sigma: float = parameter(0.2, low=0.0, unit="1/sqrt(year)", doc="Volatility.")
 
+    start_variance: Any = option(None, "Variance from which paths start, fading to sigma.")
+
+    def validate(self) -> None:
+        """Check where the variance starts."""
+        object.__setattr__(self, "start_variance", checked_starts(self.start_variance, 1))
+
     def _generator(self, request: FillRequest) -> Generator:
         dt = request.dt
-        drift = (self.mu - 0.5 * self.sigma * self.sigma) * dt
-        variance = self.sigma * self.sigma * dt
-        constants = np.array([drift, self.sigma * math.sqrt(dt), variance])
+        own = self.sigma * self.sigma
+        if self.start_variance:
+            (start,) = self.start_variance
+            weights = start_weights(start, dt, request.steps)
+            variances = np.maximum(own + (start.variance - own) * weights, 0.0)
+            rows = [(self.mu - 0.5 * variances) * dt, np.sqrt(variances * dt), variances * dt]
+            return ModelGenerator(self, request, fill_gbm_through_time, np.concatenate(rows))
+        drift = (self.mu - 0.5 * own) * dt
+        constants = np.array([drift, self.sigma * math.sqrt(dt), own * dt])
         return ModelGenerator(self, request, fill_gbm, constants)
 
 
@@ -76,3 +95,33 @@ def fill_gbm(
         if ohlc:
             for t in range(steps):
                 out[n, 0, 0, t] = variance
+
+
+@kernel
+def fill_gbm_through_time(
+    seeds: NDArray[np.uint64],
+    path_ids: NDArray[np.uint64],
+    antithetic: bool,
+    given: NDArray[np.float64],
+    constants: NDArray[np.float64],
+    out: NDArray[np.float64],
+    ohlc: bool,
+) -> None:
+    """As `fill_gbm`, with a drift, a deviation and a variance for each step."""
+    given, constants, out = borrow(given), borrow(constants), borrow(out)
+    steps = out.shape[3]
+    shocks = np.empty(GROUP)
+    for n in range(seeds.size):
+        path = stream_path(path_ids[n], antithetic)
+        sign = antithetic_sign(path_ids[n], antithetic)
+        level = 0.0
+        for group in range((steps + GROUP - 1) // GROUP):
+            first = group * GROUP
+            count = min(GROUP, steps - first)
+            group_shocks(shocks, given, n, 0, seeds[n], path, group, sign)
+            for i in range(count):
+                shocks[i] = fma(constants[steps + first + i], shocks[i], constants[first + i])
+            level = running_sum(shocks, level, out[n, 0, 3, first:], count)
+        if ohlc:
+            for t in range(steps):
+                out[n, 0, 0, t] = constants[2 * steps + t]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, Self
 
 import numpy as np
@@ -85,26 +85,26 @@ class Heston(Model):
             raise Refusal("scheme", repr(self.scheme), "'qe', 'full_truncation'")
 
     def _generator(self, request: FillRequest) -> Generator:
-        h = request.dt
-        orthogonal = math.sqrt(max(1.0 - self.rho * self.rho, 0.0))
-        if self.scheme == "full_truncation":
-            constants = [
-                self.v0,
-                self.mu * h,
-                h,
-                self.kappa * h,
-                self.theta,
-                self.xi * math.sqrt(h),
-                math.sqrt(h) * self.rho,
-                math.sqrt(h) * orthogonal,
-            ]
-            kernel = fill_full_truncation
-        else:
-            constants = self._quadratic_exponential(h)
-            kernel = fill_quadratic_exponential
-        return ModelGenerator(self, request, kernel, np.array(constants), lanes=LANES)
+        fill, constants = self._diffusion(request.dt, self.mu)
+        return ModelGenerator(self, request, fill, np.array(constants), lanes=LANES)
 
-    def _quadratic_exponential(self, h: float) -> list[float]:
+    def _diffusion(self, h: float, mu: float) -> tuple[Callable[..., None], list[float]]:
+        """Return the kernel of the scheme and its constants at a drift."""
+        if self.scheme == "qe":
+            return fill_quadratic_exponential, self._quadratic_exponential(h, mu)
+        orthogonal = math.sqrt(max(1.0 - self.rho * self.rho, 0.0))
+        return fill_full_truncation, [
+            self.v0,
+            mu * h,
+            h,
+            self.kappa * h,
+            self.theta,
+            self.xi * math.sqrt(h),
+            math.sqrt(h) * self.rho,
+            math.sqrt(h) * orthogonal,
+        ]
+
+    def _quadratic_exponential(self, h: float, mu: float) -> list[float]:
         kappa, theta, xi, rho = self.kappa, self.theta, self.xi, self.rho
         decay = exact.exp(-kappa * h)
         b = exact.decay(kappa, h)
@@ -116,7 +116,7 @@ class Heston(Model):
         share = b / h  # mean of the decay over the step
         return [
             self.v0,
-            self.mu * h,
+            mu * h,
             h,
             decay,
             theta * kappa * b,  # theta (1 - decay)

@@ -1,4 +1,4 @@
-"""Jump diffusions: what their kernels share, whatever the law of a jump.
+"""Jump diffusions: what their kernels share, whatever the law of a jump and the diffusion.
 
 Waiting times between jumps are drawn, not a jump per bar tested. A jump falls at its time inside
 its bar: the diffusion's level there is drawn from its bridge over the bar, and the range of a bar
@@ -20,7 +20,7 @@ from engine.randomness import GROUP, Stream, normal_pair, uniform, words
 from engine.sources.bridge import bridge_extremes
 from engine.sources.shocks import antithetic_sign, group_shocks, running_sum, stream_path
 
-__all__ = ["JUMP_LAW", "jump_constants", "jump_kernel"]
+__all__ = ["JUMP_LAW", "added_jumps_kernel", "jump_constants", "jump_kernel"]
 
 #: Place of the first number of the law of jumps among a kernel's constants.
 JUMP_LAW = 4
@@ -144,6 +144,64 @@ def jump_kernel(
                             out[n, 0, 2, t] += opening
 
     return fill_jumps
+
+
+def added_jumps_kernel(
+    jump_size: Callable[[np.uint64, np.uint64, float, float, NDArray[np.float64]], float],
+) -> Callable[..., None]:
+    """Return the kernel that puts jumps into what the kernel of a diffusion has written.
+
+    Parameters
+    ----------
+    jump_size : callable
+        As in `jump_kernel`.
+
+    Returns
+    -------
+    callable
+        ``add(seeds, path_ids, antithetic, constants, out, ohlc)``, with the constants of
+        `jump_constants`, of which drift and volatility are not read: the variance of each bar is
+        that of the open row, as `ModelGenerator` has it.
+    """
+    jumps_of_bar = _jumps_of_bar(jump_size)
+
+    @kernel
+    def add_jumps(
+        seeds: NDArray[np.uint64],
+        path_ids: NDArray[np.uint64],
+        antithetic: bool,
+        constants: NDArray[np.float64],
+        out: NDArray[np.float64],
+        ohlc: bool,
+    ) -> None:
+        out = borrow(out)
+        own = constants.copy()
+        own[2] = 0.0
+        wait = own[3]
+        for n in range(seeds.size):
+            path = stream_path(path_ids[n], antithetic)
+            sign = antithetic_sign(path_ids[n], antithetic)
+            jump = np.uint64(0)
+            when = _waiting_time(seeds[n], path, jump, wait)
+            before, jumped = 0.0, 0.0
+            for t in range(out.shape[3]):
+                level = out[n, 0, 3, t]
+                if when < t + 1:
+                    opening = before + jumped
+                    if ohlc:
+                        own[2] = out[n, 0, 0, t]
+                    jump, when, total, high, low = jumps_of_bar(
+                        seeds[n], path, sign, jump, when, level - before, own, ohlc
+                    )
+                    jumped += total
+                    if ohlc:
+                        out[n, 0, 0, t] = -1.0
+                        out[n, 0, 1, t] = opening + high
+                        out[n, 0, 2, t] = opening + low
+                before = level
+                out[n, 0, 3, t] = level + jumped
+
+    return add_jumps
 
 
 def _jumps_of_bar(

@@ -12,7 +12,7 @@ from engine.sources.jumps import JUMP_LAW, jump_constants, jump_kernel
 from engine.sources.model import Model, ModelGenerator
 from engine.sources.parameter import parameter
 
-__all__ = ["Merton"]
+__all__ = ["Merton", "normal_growth", "normal_jump"]
 
 _LARGEST_EXPONENT = 600.0
 
@@ -50,31 +50,42 @@ class Merton(Model):
     jump_vol: float = parameter(0.15, low=0.0, unit="log price", doc="Deviation of a log jump.")
 
     def _generator(self, request: FillRequest) -> Generator:
-        expected = self.mean_log_jump + 0.5 * (self.jump_vol * self.jump_vol)
-        if expected > _LARGEST_EXPONENT:
-            raise Refusal(
-                "jump_vol",
-                f"{self.jump_vol:g} with mean_log_jump {self.mean_log_jump:g}",
-                f"mean_log_jump + jump_vol^2 / 2 <= {_LARGEST_EXPONENT:g}, the logarithm of "
-                "the expected jump",
-            )
         constants = jump_constants(
             mu=self.mu,
             sigma=self.sigma,
             jump_intensity=self.jump_intensity,
-            growth=exact.expm1(expected),
+            growth=normal_growth(self.mean_log_jump, self.jump_vol),
             law=(self.mean_log_jump, self.jump_vol),
             dt=request.dt,
         )
         return ModelGenerator(self, request, _fill_merton, constants)
 
 
+def normal_growth(mean_log_jump: float, jump_vol: float) -> float:
+    """Return the expected relative change of the price at a jump whose logarithm is normal.
+
+    Raises
+    ------
+    Refusal
+        If it is beyond what a number holds.
+    """
+    expected = mean_log_jump + 0.5 * (jump_vol * jump_vol)
+    if expected > _LARGEST_EXPONENT:
+        raise Refusal(
+            "jump_vol",
+            f"{jump_vol:g} with mean_log_jump {mean_log_jump:g}",
+            f"mean_log_jump + jump_vol^2 / 2 <= {_LARGEST_EXPONENT:g}, the logarithm of "
+            "the expected jump",
+        )
+    return exact.expm1(expected)
+
+
 @inlined
-def _normal_jump(
+def normal_jump(
     word_2: np.uint64, word_3: np.uint64, z: float, sign: float, constants: NDArray[np.float64]
 ) -> float:
     """Return a normal jump of the log price."""
     return fma(constants[JUMP_LAW + 1], sign * z, constants[JUMP_LAW])
 
 
-_fill_merton = jump_kernel(_normal_jump)
+_fill_merton = jump_kernel(normal_jump)

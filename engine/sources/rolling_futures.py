@@ -57,7 +57,8 @@ class RollingFutures(Source):
     a roll it differs from the previous close by the difference of the two contracts. The state
     ``maturity`` is the contract's time to expiry at the close, in years; a rise of it marks a roll.
     ``spot`` and ``convenience_yield`` are the model's states. The range of a bar is that of a
-    Brownian bridge with the contract's own volatility. Seasons are not supported.
+    Brownian bridge with the contract's own volatility. Prices have the season of their contract's
+    expiry.
     """
 
     name = "rolling_futures"
@@ -83,12 +84,6 @@ class RollingFutures(Source):
                 raise Refusal("model", "nothing", _A_MODEL)
             found = getattr(model, "name", type(model).__name__)
             raise Refusal("model", repr(found), ", ".join(_MODELS))
-        if model.seasonality:
-            raise Refusal(
-                "seasonality",
-                "rolling_futures has none",
-                hint="leave it out of the model",
-            )
         object.__setattr__(self, "model", model)
         chosen = tuple(np.ravel(self.contracts).tolist())
         if not chosen or len(set(chosen)) != len(chosen) or any(n < 1 or n % 1 for n in chosen):
@@ -214,6 +209,13 @@ class _RollingGenerator(Generator):
         bars, place = np.unique(np.stack([left, left - 1]), return_inverse=True)
         terms = np.array([_terms(model, float(bar) * request.dt) for bar in bars.tolist()])
         self._terms: NDArray[np.float64] = terms[place.reshape(2, *left.shape)]
+        if model.seasonality:
+            expiries = source.expiries(request.steps)
+            season = model.season_between(request.dt, int(expiries.max()))
+            opens = np.arange(request.steps)
+            # The spot has the season of its own day, at the open and at the close.
+            self._terms[0, ..., 0] += season[expiries] - season[opens]
+            self._terms[1, ..., 0] += season[expiries] - season[opens + 1]
         self._variance = _variances(model, terms[:, 1], request.dt)[place.reshape(2, *left.shape)]
         self._maturity: NDArray[np.float64] = (left - 1).astype(np.float64) * request.dt
 

@@ -29,6 +29,7 @@ from engine.sources.history import joined
 from engine.studies.definition import SourceDefinition
 from engine.studies.own_columns import with_own_columns
 from engine.studies.rate_columns import with_rates
+from engine.studies.start_variance import with_start_variance
 from engine.studies.values import Distribution
 
 __all__ = ["ResolvedSource", "default_steps", "load_file", "resolve_source", "source_error"]
@@ -188,7 +189,8 @@ def _make(
     if len(bars) == 1:
         one = bars[0]
     try:
-        options = ({"start_state": dict(state)} if state else {}) | definition.options
+        options = {"start_state": dict(state)} if state else {}
+        options |= with_start_variance(definition.options, bars)
         return make_source(definition.model, parameters, bars=one, options=options)
     except (TypeError, ValueError) as error:
         if isinstance(error, Refusal) and error.field.partition(".")[0] in _options(definition):

@@ -227,18 +227,23 @@ def _estimated(
 
     bar_models: list[str] = []
     curve_models: list[str] = []
+    quote_models: list[str] = []
     wrong = load_models(series, folder)
     for model, entry in calibrated_models(series).items():
         if model in wrong:
             fail(model, wrong[model])
             continue
         try:
-            needs_curve = entry.data == "curve" or "Bars" not in data_of(model)
+            taken = data_of(model)
+            needs_curve = entry.data == "curve" or "Bars" not in taken
             on_curve = series.provider == "futures" and needs_curve
         except ValueError as error:
             fail(model, error)
         else:
-            (curve_models if on_curve else bar_models).append(model)
+            if taken == ("OptionSurface",):
+                quote_models.append(model)
+            else:
+                (curve_models if on_curve else bar_models).append(model)
     quotes = None
     # One series without its bars or quotes is no reason to leave the others without a night.
     try:
@@ -247,6 +252,9 @@ def _estimated(
         if "heston" in bar_models:
             fail("heston", error)
             bar_models.remove("heston")
+        for model in quote_models:
+            fail(model, error)
+        quote_models = []
     try:
         histories = list(market_data.bars_as_of(series.symbol, series.timeframe, dates))
     except ValueError as error:
@@ -257,8 +265,12 @@ def _estimated(
     for history, days in histories:
         for found in calibrate_dates(history, days, bar_models, options=options, workers=workers):
             if found.model == "heston" and quotes is not None and quotes.on(found.as_of):
-                found = quotes.heston(found.as_of)
+                found = quotes.calibration("heston", found.as_of)
             made[found.as_of].append(found)
+    for model in quote_models:
+        assert quotes is not None
+        for day in dates:
+            made[day].append(quotes.calibration(model, day))
     for model in curve_models:
         try:
             panel = market_data.futures_panel(series.symbol, series.timeframe)

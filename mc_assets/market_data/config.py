@@ -121,7 +121,8 @@ class SeriesConfig(BaseModel):
         Options of the estimators by model, such as ``{gbm: {window: "rolling:5y"}}``.
     option_quotes : str, optional
         File or pattern of files with option quotes of this symbol, relative to the series file:
-        on dates that have quotes, ``heston`` is calibrated on them instead of on the bars.
+        on dates that have quotes, ``heston`` is calibrated on them instead of on the bars, and
+        models that take quotes alone, such as ``bates``, are calibrated on no other date.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

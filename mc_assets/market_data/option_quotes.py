@@ -32,7 +32,7 @@ _ALSO = {
 }
 # One of these columns must give the price of a quote.
 _PRICES = {"bid", "price", "close"}
-# Options of the Heston estimator that concern quotes; the others concern bars.
+# Options of estimators that concern quotes; the others concern bars.
 _SURFACE_OPTIONS = ("mu", "narrowest", "weights")
 _DAY_IN_NAME = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})$")
 
@@ -61,8 +61,6 @@ class OptionQuotes:
     def __init__(self, series: SeriesConfig, folder: Path) -> None:
         self._series = series
         self._frames: dict[datetime.date, pl.DataFrame] = {}
-        given = series.calibration.get("heston", {})
-        self._options = {name: given[name] for name in _SURFACE_OPTIONS if name in given}
         if series.option_quotes is None:
             return
         pattern = filled_path(
@@ -107,21 +105,24 @@ class OptionQuotes:
         surface = OptionSurface.from_frame(frame, as_of=day, spot=spot, symbol=self._series.symbol)
         return replace(surface, timeframe=self._series.timeframe)
 
-    def heston(self, day: datetime.date) -> Calibration:
-        """Calibrate the Heston model on a date's quotes; on failure the result holds the reason."""
+    def calibration(self, model: str, day: datetime.date) -> Calibration:
+        """Calibrate a model on a date's quotes; on failure the result holds the reason."""
         try:
+            if not self.on(day):
+                raise Refusal(f"{self._series.key} option_quotes", f"none of {day}", "some")
             surface = self.surface(day)
         except ValueError as error:
             return Calibration.failed(
-                "heston",
+                model,
                 symbol=self._series.symbol,
                 timeframe=self._series.timeframe,
                 as_of=day,
                 window="surface",
                 reason=str(error),
             )
-        found = try_calibrate("heston", surface, **self._options)
-        return replace(found, window="surface")
+        given = self._series.calibration.get(model, {})
+        options = {name: given[name] for name in _SURFACE_OPTIONS if name in given}
+        return replace(try_calibrate(model, surface, **options), window="surface")
 
     def _read(self, file: Path) -> None:
         frame = _table(file, self._series.key)

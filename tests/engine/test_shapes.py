@@ -523,6 +523,16 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         ),
         {},
     ),
+    "bates_price": (
+        lambda: mc.bates_price(
+            100.0,
+            [90.0, 100.0],
+            0.5,
+            **{"v0": 0.04, "kappa": 1.5, "theta": 0.04, "xi": 0.5, "rho": -0.7},
+            **{"jump_intensity": 0.5, "mean_log_jump": -0.1, "jump_vol": 0.15},
+        ),
+        {},
+    ),
     "merton_price": (
         lambda: mc.merton_price(
             100.0, [90.0], 0.5, sigma=0.2, jump_intensity=1.0, mean_log_jump=-0.1, jump_vol=0.1

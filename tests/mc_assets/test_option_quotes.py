@@ -41,7 +41,7 @@ def chain(day: datetime.date) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def series_file(folder: Path, quotes: str) -> Path:
+def series_file(folder: Path, quotes: str, models: str = "gbm, heston") -> Path:
     file = folder / "series.yaml"
     file.write_text(
         "series:\n"
@@ -50,7 +50,7 @@ def series_file(folder: Path, quotes: str) -> Path:
         "    start: 2012-01-01\n"
         "    end: 2016-12-31\n"
         f"    options: {{path: '{CHECKOUT / 'data/sample/SP500.csv'}'}}\n"
-        "    models: [gbm, heston]\n"
+        f"    models: [{models}]\n"
         f"    option_quotes: {quotes}\n"
     )
     return file
@@ -115,6 +115,31 @@ def test_dates_with_quotes_take_heston_from_them_and_studies_use_it(tmp_path):
     assert on_bars["kappa"]["history_hash"] not in ("", used.history_hash)
 
 
+def test_a_model_of_quotes_alone_is_calibrated_on_dates_that_have_some(tmp_path):
+    chain(DAY).write_csv(tmp_path / "SP500_options.csv")
+    places = {
+        "MC_DATA": str(tmp_path / "data"),
+        "MC_SERIES": str(series_file(tmp_path, "SP500_options.csv", models="bates, gbm")),
+    }
+    assert mc_here("ingest", "SP500", places=places, folder=CHECKOUT).returncode == 0
+    rows = {}
+    for day in (DAY, DAY - datetime.timedelta(days=1)):
+        done = mc_here(
+            *("calibrate", "SP500@1d", "--as-of", str(day), "--json"),
+            places=places,
+            folder=CHECKOUT,
+        )
+        rows[day] = [row for row in json.loads(done.stdout) if row["model"] == "bates"]
+    found = {row["parameter"]: row for row in rows[DAY]}
+    # The quotes are of a market without jumps, bid and ask a hair apart.
+    assert found["rho"]["status"] in ("ok", "at_bound")
+    for name, value in TRUE.items():
+        assert found[name]["estimate"] == pytest.approx(value, rel=0.05)
+    (none,) = rows[DAY - datetime.timedelta(days=1)]
+    assert none["status"] == "failed"
+    assert none["reason"] == "SP500@1d option_quotes: found none of 2016-06-29, allowed some"
+
+
 def test_implied_volatilities_with_spot_and_rate_make_the_same_surface(tmp_path):
     frame = chain(DAY).with_columns(price=pl.mean_horizontal("bid", "ask"), spot=100.0, rate=0.0)
     frame.drop("bid", "ask").write_csv(tmp_path / "prices.csv")
@@ -135,7 +160,7 @@ def test_the_date_of_a_chain_may_stand_in_its_name(tmp_path, reference):
     day = datetime.date(2015, 12, 22)
     assert quotes.on(day)
     assert not quotes.on(day + datetime.timedelta(days=1))
-    found = quotes.heston(day)
+    found = quotes.calibration("heston", day)
     assert found.ok
     assert found.as_of == day
     assert found.parameters["rho"] < -0.4
@@ -169,7 +194,7 @@ def test_quotes_that_cannot_be_read_are_named(tmp_path):
 
 def test_too_few_quotes_are_a_failed_calibration_with_the_reason(tmp_path):
     chain(DAY).head(4).with_columns(spot=100.0, rate=0.0).write_csv(tmp_path / "few.csv")
-    found = quotes_of(tmp_path, "few.csv").heston(DAY)
+    found = quotes_of(tmp_path, "few.csv").calibration("heston", DAY)
     assert found.status == "failed"
     assert "allowed >= 8" in found.reason
 
@@ -203,7 +228,7 @@ def test_quotes_outside_the_no_arbitrage_bounds_are_counted(tmp_path):
     frame = chain(DAY).with_columns(spot=100.0, rate=0.0)
     frame = frame.with_columns(dear.otherwise(pl.col(name)).alias(name) for name in ("bid", "ask"))
     frame.write_csv(tmp_path / "dear.csv")
-    found = quotes_of(tmp_path, "dear.csv").heston(DAY)
+    found = quotes_of(tmp_path, "dear.csv").calibration("heston", DAY)
     outside = found.diagnostics["quotes_left_out"]["outside the no-arbitrage bounds"]
     # Out-of-the-money puts of five expiries
     assert outside == 5 * int((np.linspace(70.0, 140.0, 15) <= 100.0).sum())
@@ -212,11 +237,11 @@ def test_quotes_outside_the_no_arbitrage_bounds_are_counted(tmp_path):
 def test_a_surface_of_bad_quotes_alone_fails_with_their_reasons(tmp_path):
     frame = chain(DAY).with_columns(pl.col("bid") * 10.0, spot=100.0, rate=0.0)
     frame.write_csv(tmp_path / "crossed.csv")
-    found = quotes_of(tmp_path, "crossed.csv").heston(DAY)
+    found = quotes_of(tmp_path, "crossed.csv").calibration("heston", DAY)
     assert found.status == "failed"
     assert "chain: has no usable quote (left out: 150 crossed)" in found.reason
     chain(DAY).with_columns(type=pl.lit("straddle")).write_csv(tmp_path / "sides.csv")
-    found = quotes_of(tmp_path, "sides.csv").heston(DAY)
+    found = quotes_of(tmp_path, "sides.csv").calibration("heston", DAY)
     assert found.reason == "SP500 right: found 'straddle', allowed call or put"
 
 
@@ -227,12 +252,13 @@ def test_a_spot_without_a_rate_leaves_the_carry_to_parity_or_is_refused(tmp_path
     surface = quotes_of(tmp_path, "spot.csv").surface(DAY)
     np.testing.assert_allclose(surface.forwards, 100.0, rtol=1e-3)
     frame.drop("bid", "ask").with_columns(iv=0.2).write_csv(tmp_path / "implied.csv")
-    found = quotes_of(tmp_path, "implied.csv").heston(DAY)
+    found = quotes_of(tmp_path, "implied.csv").calibration("heston", DAY)
     assert found.status == "failed"
     assert "2016-06-30 rate: found none, allowed a column rate" in found.reason
     frame.with_columns(rate=pl.lit("low")).write_csv(tmp_path / "text.csv")
     assert (
-        "rate: found 'low', allowed a number" in quotes_of(tmp_path, "text.csv").heston(DAY).reason
+        "rate: found 'low', allowed a number"
+        in quotes_of(tmp_path, "text.csv").calibration("heston", DAY).reason
     )
 
 
@@ -241,5 +267,5 @@ def test_options_of_the_series_reach_the_estimate_on_quotes(tmp_path):
     file = series_file(tmp_path, "quotes.csv")
     file.write_text(file.read_text() + "    calibration: {heston: {mu: 0.07, window: full}}\n")
     config = load_series(file)
-    found = OptionQuotes(config.series[0], config.folder).heston(DAY)
+    found = OptionQuotes(config.series[0], config.folder).calibration("heston", DAY)
     assert found.parameters["mu"] == 0.07

@@ -31,6 +31,7 @@ from engine.calibration.option_surface import OptionSurface
 from engine.calibration.schwartz_smith import futures_price
 from engine.calibration.versions import ESTIMATOR_VERSIONS
 from engine.calibration.volatility import VOLATILITY_ESTIMATORS
+from engine.pricing.bates_prices import bates_price
 from engine.pricing.heston_prices import heston_price
 
 FILE = Path(__file__).with_suffix(".json")
@@ -69,6 +70,7 @@ def cases() -> dict[str, Case]:
             "gbm", fallen, {"non_positive": "exclude"}, FORMULA
         ),
         "gbm, prices shifted": Case("gbm", fallen, {"non_positive": 50.0}, FORMULA),
+        "bates": Case("bates", option_surface(jumps=True), tolerance=VALLEY),
         "bootstrap": Case("bootstrap", sp500, tolerance=FORMULA),
         "bootstrap of absolute returns": Case("bootstrap", sp500, {"of": "absolute"}, FORMULA),
         "bootstrap of squared returns": Case("bootstrap", sp500, {"of": "squared"}, FORMULA),
@@ -141,12 +143,16 @@ def futures_panel() -> FuturesPanel:
     return FuturesPanel.from_arrays(np.round(rows, 2), years, dt=1 / 52, symbol="CURVE")
 
 
-def option_surface() -> OptionSurface:
-    """Quotes of three expiries under a Heston model, in tenths of a cent."""
+def option_surface(*, jumps: bool = False) -> OptionSurface:
+    """Quotes of three expiries under a Heston or a Bates model, in tenths of a cent."""
     strikes, years = np.linspace(75.0, 130.0, 8), np.array([0.1, 0.5, 1.5])
     model = {"v0": 0.05, "kappa": 2.0, "theta": 0.06, "xi": 0.7, "rho": -0.6}
+    price = heston_price
+    if jumps:
+        price = bates_price
+        model |= {"jump_intensity": 1.0, "mean_log_jump": -0.1, "jump_vol": 0.1}
     prices = [
-        heston_price(100.0, strikes, t, rate=0.02, dividend=0.01, call=strikes >= 100.0, **model)
+        price(100.0, strikes, t, rate=0.02, dividend=0.01, call=strikes >= 100.0, **model)
         for t in years
     ]
     return OptionSurface.from_quotes(

@@ -63,7 +63,7 @@ def test_a_failed_estimate_is_one_row_with_its_reason(bars):
 
 def test_an_unknown_model_and_an_unknown_option_are_named(bars):
     with pytest.raises(
-        ValueError, match="model: found 'gmb', allowed bootstrap, egarch, garch, gbm, heston"
+        ValueError, match="model: found 'gmb', allowed bates, bootstrap, egarch, garch, gbm, heston"
     ):
         calibrate("gmb", bars)
     with pytest.raises(ValueError, match="option of gbm: found 'windw', allowed as_of, window"):

@@ -8,12 +8,20 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from engine.calibration import SPOT_MODELS, FuturesPanel, calibrate, model_names, try_calibrate
+from engine.calibration import (
+    SPOT_MODELS,
+    FuturesPanel,
+    OptionSurface,
+    calibrate,
+    model_names,
+    try_calibrate,
+)
 from engine.calibration.curve_data import CurveData
 from engine.models import BUILT_IN, calibrated_on
 
 WINDOWS = ("full", "expanding", "rolling:2y", "exponential:1y")
 PANEL_MODELS = calibrated_on("FuturesPanel")
+SURFACE_MODELS = calibrated_on("OptionSurface")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +47,18 @@ def panel():
 
 
 def test_every_model_is_among_those_tested_here():
-    assert set(SPOT_MODELS) | set(PANEL_MODELS) == set(model_names()) & BUILT_IN.keys()
+    tested = set(SPOT_MODELS) | set(PANEL_MODELS) | set(SURFACE_MODELS)
+    assert tested == set(model_names()) & BUILT_IN.keys()
+
+
+@pytest.mark.parametrize("model", SURFACE_MODELS)
+def test_quotes_of_a_later_date_are_refused(model):
+    strikes = np.linspace(80.0, 120.0, 9)
+    quotes = OptionSurface.from_quotes(
+        strikes, 0.5, np.full(9, 5.0), strikes >= 100.0, spot=100.0, as_of=date(2024, 1, 3)
+    )
+    found = try_calibrate(model, quotes, as_of=date(2024, 1, 2))
+    assert found.reason == "as_of: found 2024-01-02, allowed >= 2024-01-03, the quotes' date"
 
 
 @pytest.mark.parametrize("window", WINDOWS)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine.errors import Refusal
 from engine.pricing import heston_price
-from engine.pricing.heston_gradient import heston_gradient
+from engine.pricing.bates_prices import bates_price
+from engine.pricing.heston_gradient import heston_gradient, surface_gradient
 from engine.pricing.heston_prices import heston_characteristic
 
 NAMES = ("v0", "kappa", "theta", "xi", "rho")
@@ -92,6 +93,29 @@ def test_the_options_of_all_expiries_are_each_their_own():
         alone = heston_gradient(100.0, k, t, call=i % 2 == 0, **MODEL)
         assert together[0][i] == pytest.approx(alone[0][0], abs=1e-10)
         np.testing.assert_allclose(together[1][i], alone[1][0], atol=1e-8)
+
+
+@pytest.mark.parametrize("years", [7 / 365, 0.5, 10.0])
+@pytest.mark.parametrize(
+    "jumps", [(0.5, -0.1, 0.15), (8.0, 0.03, 0.02), (0.2, -0.5, 0.3), (0.02, -0.1, 0.1)]
+)
+def test_prices_with_jumps_are_those_of_the_transform_and_their_derivatives_of_differences(
+    years, jumps
+):
+    point, call = np.array([*MODEL.values(), *jumps]), STRIKES >= 100.0
+    names = (*NAMES, "jump_intensity", "mean_log_jump", "jump_vol")
+    prices, gradient = surface_gradient(100.0, STRIKES, years, point, call=call)
+    plain = bates_price(100.0, STRIKES, years, call=call, **dict(zip(names, point, strict=True)))
+    np.testing.assert_allclose(prices, plain, atol=1e-9)
+    for i in range(8):
+        step = 1e-4 * max(abs(point[i]), 0.1)
+        up, down = (
+            surface_gradient(100.0, STRIKES, years, point + s * np.eye(8)[i], call=call)[0]
+            for s in (step, -step)
+        )
+        np.testing.assert_allclose(
+            (up - down) / (2.0 * step), gradient[:, i], atol=3e-6 * np.abs(gradient[:, i]).max()
+        )
 
 
 def test_a_variance_that_hardly_moves_is_refused():

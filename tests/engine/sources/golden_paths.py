@@ -21,6 +21,7 @@ from engine.sources import (
     EGARCH,
     GARCH,
     GBM,
+    Bates,
     Bootstrap,
     Correlated,
     Heston,
@@ -37,6 +38,7 @@ from engine.sources import (
     get_source,
     parameter,
 )
+from engine.sources.variance_start import VarianceStart
 
 STEPS = 300  # more than a group of 256, and a partial one
 SEEDS = [0, 1, 42, 2**63 + 7]
@@ -82,16 +84,21 @@ def sources() -> dict[str, Source]:
         "gbm antithetic": GBM(sampling="antithetic"),
         "gbm moment matching": GBM(sampling="moment_matching"),
         "gbm sobol": GBM(sampling="sobol"),
+        "gbm from a variance": GBM(start_variance=VarianceStart(0.1, 0.95, 1.0 / 252.0)),
         "schwartz_1f": Schwartz1F(seasonality=[(0.1, 0.05), (0.0, 0.02)], year_fraction=0.3),
         "schwartz_2f": Schwartz2F(),
         "schwartz_smith": SchwartzSmith(chi0=0.1, lambda_chi=0.1),
         "rolling_futures": RollingFutures(Schwartz2F(r=0.03, lambda_=0.1), contracts=(1, 3)),
+        "rolling_futures with a season": RollingFutures(
+            Schwartz2F(seasonality=[(0.1, 0.05)], year_fraction=0.3), contracts=(1, 3)
+        ),
         "merton": Merton(jump_intensity=40.0),
         "regime_switching": RegimeSwitching(),
         "garch": GARCH(gamma=0.05),
         "egarch drawn from history": EGARCH(innovations=bars.close[:60]),
         "egarch": EGARCH(),
         "garch drawn from history": GARCH(innovations=bars.close[:60]),
+        "bates": Bates(jump_intensity=40.0),
         "heston qe": Heston(xi=0.9, kappa=0.7),
         "heston full truncation": Heston(xi=0.9, kappa=0.7, scheme="full_truncation"),
         "correlated": Correlated(
@@ -106,6 +113,9 @@ def sources() -> dict[str, Source]:
         "bootstrap moving": Bootstrap(bars, method="MovingBlock", block_length=10),
         "bootstrap circular": Bootstrap(bars, method="CircularBlock", block_length=10),
         "bootstrap iid": Bootstrap(bars, method="iid", returns="difference"),
+        "bootstrap from a variance": Bootstrap(
+            bars, block_length=8.5, start_variance=VarianceStart(0.1, 0.95, 1.0 / 252.0)
+        ),
         "stressed by a shock": Stressed(GBM(), at="random", shock=-0.3, over=5),
         "stressed by a stretch": Stressed(Merton(), at=0.4, stretch=bars[100:130]),
         "custom step": GoldenStep(),

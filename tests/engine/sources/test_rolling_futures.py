@@ -71,10 +71,6 @@ def test_the_model_can_be_given_by_name_and_its_parameters_changed():
         ({"contracts": (0,)}, r"contracts: found \(0,\), allowed different whole numbers"),
         ({"bars_per_contract": 0}, "bars_per_contract: found 0, allowed >= 1"),
         ({"roll_bars": 21}, "roll_bars: found 21, allowed 0 to 20"),
-        (
-            {"model": Schwartz2F(seasonality=[(0.1, 0.0)])},
-            "seasonality: rolling_futures has none",
-        ),
     ],
 )
 def test_bad_input_is_named(arguments, message):

@@ -17,6 +17,7 @@ from engine.strategies.trade_columns import trade_columns
 from engine.ticks import layout as at
 from engine.ticks.bars import BAR_SPAN
 from engine.ticks.chunk import TickStream
+from engine.ticks.keeping import RunKeeper, StatePlace
 from engine.ticks.metrics import TickMeasures
 from engine.ticks.round_trips import TickTape, round_trips
 from engine.ticks.running import TickRun
@@ -27,10 +28,14 @@ from engine.window import Window
 __all__ = ["PreparedTicks"]
 
 _MICROSECOND: Final = 1_000
+# One decode feeds as many sets; their state stays in the cache.
+_SETS_AT_ONCE: Final = 16
 
 
 class PreparedTicks:
     """`engine.jobs.engine.PreparedEngine` for ticks; immutable."""
+
+    sets_at_once: int | None = _SETS_AT_ONCE
 
     def __init__(
         self,
@@ -85,13 +90,15 @@ class PreparedTicks:
         *,
         seeds: NDArray[np.uint64] | None = None,
         paths: NDArray[np.uint64] | None = None,
+        unfinished: StatePlace | None = None,
     ) -> None:
         """Run every parameter set on every path; see `engine.jobs.engine.PreparedEngine`."""
         if trades is not None:
             trades.begin()
         for path in range(len(values)):
             run = self._run(parameters, seeds, paths, path, record_fills=trades is not None)
-            run.follow(self._stream)
+            keeper = None if unfinished is None else RunKeeper(unfinished, run.name)
+            run.follow(self._stream, keeper)
             status[path] = run.failed
             for number in range(len(parameters)):
                 if run.events == 0:

@@ -1,7 +1,7 @@
 """What simulations of a part have come to before they end, for a run that is killed to go on from.
 
-Under the data root, ``unfinished/WORLD/PART/NAME.state``: the SHA-256 of a content, and the content.
-They are removed once the part is written.
+Under the data root, ``unfinished/WORLD/PART/NAME.state``: the SHA-256 of a content, then the
+content. They are removed once the part is written.
 """
 
 from __future__ import annotations

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from engine.errors import Refusal
-
-if TYPE_CHECKING:
-    from engine.ticks.running import TickRun
 
 __all__ = ["RunKeeper", "StatePlace"]
 
@@ -27,6 +24,16 @@ class StatePlace(Protocol):
 
     def save(self, name: str, content: bytes) -> None:
         """Keep a content in place of the last one."""
+
+
+class _Run(Protocol):
+    """A run that can be left and gone on with between two chunks."""
+
+    def state(self) -> bytes:
+        """Return everything that decides how it goes on."""
+
+    def restore(self, content: bytes) -> None:
+        """Stand where the run stood that had this state."""
 
 
 class RunKeeper:
@@ -56,7 +63,7 @@ class RunKeeper:
         self._seconds, self._share = seconds, share
         self._due = time.monotonic() + seconds
 
-    def resume(self, run: TickRun) -> None:
+    def resume(self, run: _Run) -> None:
         """Let a run that is to begin go on from the state that was kept, if there is one."""
         content = self._place.load(self._name)
         if content is None:
@@ -66,7 +73,7 @@ class RunKeeper:
         except Refusal as refusal:
             log.warning("%s: it begins anew", refusal)
 
-    def offer(self, run: TickRun) -> None:
+    def offer(self, run: _Run) -> None:
         """Keep the state of a run that stands between two chunks, if it is time to."""
         begin = time.monotonic()
         if begin < self._due:

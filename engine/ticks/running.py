@@ -68,7 +68,7 @@ class TickRun:
         record_fills: bool = False,
     ) -> None:
         self._cls, self._settings = cls, settings
-        self._seed, self._path, self._symbols = seed, path, symbols
+        self.seed, self._path, self._symbols = seed, path, symbols
         self._loop = compile_ticks(cls, len(symbols))
         self.parameters = np.ascontiguousarray(parameters, dtype=np.float64)
         # Sets without parameters need an address all the same.
@@ -112,7 +112,7 @@ class TickRun:
     @property
     def name(self) -> str:
         """Hash of what tells it from other runs of the same strategy, settings and stream."""
-        told = (self.parameters.shape, self._seed, self._path, self.desks.fills.shape[1] > 0)
+        told = (self.parameters.shape, self.seed, self._path, self.desks.fills.shape[1] > 0)
         digest = hashlib.sha256(repr(told).encode() + self.parameters.tobytes())
         return digest.hexdigest()[:16]
 
@@ -187,7 +187,7 @@ class TickRun:
             self._settings,
             float(self.desks.rules[number, at.START_CASH]),
             stream.symbols,
-            seed=self._seed,
+            seed=self.seed,
             path=self._path,
         )
         again.__dict__["_kernel"] = self._loop.advance_raising

@@ -63,7 +63,7 @@ class OnBars(TickIndicator):
     >>> ticks = mc.ArrayTicks([0, minute, 2 * minute, 3 * minute], bids, [b + 1.0 for b in bids],
     ...                       [5] * 4, [5] * 4)
     >>> mc.backtest_ticks(Above, ticks, settings={"latency": {"entry": "1s"}}).fills["price"][0]
-    10.0
+    10.5
     """
 
     def __init__(

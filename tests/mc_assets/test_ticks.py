@@ -253,3 +253,39 @@ def test_a_series_on_a_day_is_a_partition_with_checks(tmp_path: Path) -> None:
     both = read_ticks(tmp_path / "data" / "ticks")
     assert (both.symbols, both.events) == (("BTCUSDT", "ETHUSDT"), 5)
     assert TickBootstrap(both, block="1s", tick=1.0).ticks(1).symbols == both.symbols
+
+
+def _ingest() -> None:
+    from mc_assets.answers.bars import ingest_bars
+
+    project = Project.from_environment()
+    for names in (["BTCUSDT"], ["BTCUSDT@binance"], [], []):
+        print(names, sorted(ingest_bars(project, names)))
+    print(len(ingest_bars(project, ["ETHUSDT@binance"], refetch=True)))
+    try:
+        ingest_bars(project, ["nothing"])
+    except MarketDataError as error:
+        print(error)
+
+
+def test_ingest_stores_the_days_of_the_series_file_that_are_not_stored(tmp_path: Path) -> None:
+    for symbol, bid in (("BTCUSDT", 100.0), ("ETHUSDT", 50.0)):
+        (tmp_path / symbol).mkdir()
+        for day in (6, 7):
+            file = tmp_path / symbol / f"2024-08-0{day}.csv"
+            file.write_text(quotes(at(day, 5), at(day, 6), bid=bid))
+    (tmp_path / "series.yaml").write_text(SERIES)
+    (tmp_path / "studies").mkdir()
+    places = {"DATA": "data", "SERIES": "series.yaml", "STUDIES": "studies"}
+    in_folder = {f"MC_{name}": str(tmp_path / place) for name, place in places.items()}
+    done = call_here(_ingest, places=in_folder, folder=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines()[:5] == [
+        "['BTCUSDT'] ['ticks of BTCUSDT@binance, 2024-08-06 to 2024-08-07']",
+        "['BTCUSDT@binance'] []",
+        "[] ['ticks of ETHUSDT@binance, 2024-08-06 to 2024-08-07']",
+        "[] []",
+        "1",
+    ]
+    assert "found 'nothing'" in done.stdout
+    assert [day.events for day in stored_days(tmp_path / "data")] == [2, 2, 2, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,19 @@ def test_a_study_file_names_the_way_and_workers_change_no_row(tmp_path: Path) ->
     assert replay.bars["close"].to_list() == [
         bars[3, np.searchsorted(minutes, minute, "right") - 1] for minute in range(3)
     ]
+
+
+@pytest.mark.parametrize("name", ["bootstrap", "zero_intelligence"])
+def test_a_source_that_travels_to_another_process_makes_the_same_streams(
+    name: str, sources: dict[str, Any]
+) -> None:
+    here, there = sources[name], pickle.loads(pickle.dumps(sources[name]))
+    for seed in (0, 2**63):
+        one, two = (source.ticks(seed, seconds=60.0) for source in (here, there))
+        assert one.identity == two.identity
+        assert [c.bid_price.tobytes() for c in one.chunks()] == [
+            c.bid_price.tobytes() for c in two.chunks()
+        ]
 
 
 def test_a_minute_without_a_quote_repeats_the_last() -> None:

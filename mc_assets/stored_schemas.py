@@ -148,6 +148,12 @@ def _futures_curves() -> Schema:
     return CURVE_SCHEMA
 
 
+def _ticks() -> Schema:
+    from mc_assets.market_data.tick_columns import TICK_COLUMNS
+
+    return {name: kind for name, (kind, _) in TICK_COLUMNS.items()}
+
+
 #: Columns by placeholder of ``sql/``; each is imported when it is asked for.
 STORED: Final[Mapping[str, Callable[[], Schema]]] = {
     "attribution": _attribution,
@@ -168,5 +174,6 @@ STORED: Final[Mapping[str, Callable[[], Schema]]] = {
     "source_realism": _source_realism,
     "statistics": _statistics,
     "study_warnings": _study_warnings,
+    "ticks": _ticks,
     "trades": _trades,
 }

@@ -22,6 +22,7 @@ from engine.files import KINDS, DamagedFile, read_json, verified_files, write_js
 from engine.jobs.errors import StudyFailed
 from engine.jobs.ledger import count_trials, read_trials
 from mc_assets.headlines import headline_sql
+from mc_assets.market_data.tick_days import tick_days
 from mc_assets.project import Project
 from mc_assets.stored_schemas import STORED, empty_file
 from mc_assets.study_cells import StudyCells, study_cells
@@ -188,6 +189,11 @@ def _build(
     except DamagedFile as damage:
         damages[f"{damage}; the table trials is left out"] = None
         absent.add("trials")
+    try:
+        internal["tick_days"] = tick_days(project.data).drop("path")
+    except DamagedFile as damage:
+        damages[f"{damage}; the table tick_days is left out"] = None
+        absent.add("tick_days")
     for name, frame in internal.items():
         connection.register("frame", frame.to_arrow())
         connection.execute(f"CREATE TABLE internal.{name} AS SELECT * FROM frame")

@@ -19,6 +19,7 @@ KINDS: Final = MappingProxyType(
         "equity": _STUDY,
         "trades": _STUDY,
         "manifests": _STUDY,
+        "unfinished": "`mc run STUDY` begins its simulations anew",
         "jobs": "the run that it is of is listed no more; nothing else depends on it",
         "results": "`mc run STUDY` writes it anew",
         "paper": "nothing makes a journal again: stop at the broker, and trade as another study",

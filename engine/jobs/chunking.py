@@ -62,8 +62,12 @@ class Chunking:
         wanted_ns : float, optional
             Wanted duration of a chunk, for a part that has to be shared among threads.
         """
-        wanted = _CHUNK_NS if wanted_ns is None else wanted_ns
         part = arrays.part
+        together = self.prepared.engine.sets_at_once
+        if together is not None:
+            yield from _of_long_paths(arrays, together)
+            return
+        wanted = _CHUNK_NS if wanted_ns is None else wanted_ns
         world, paths, each = part.world, part.paths, part.world.paths_per_seed
         first = self.prepared.generator(arrays.source_values[0], int(part.seeds[0]))
         lanes = max(1, int(getattr(first, "lanes", 1)))
@@ -102,3 +106,13 @@ class Chunking:
         piece = 1 << (piece.bit_length() - 1)
         for low in range(0, len(sets), piece):
             yield Chunk(arrays, source_index, paths, sets[low : low + piece])
+
+
+def _of_long_paths(arrays: PartArrays, together: int) -> Iterator[Chunk]:
+    """Cut a part into single paths, and their sets in two halves or more, whatever they cost."""
+    for source_index in range(len(arrays.source_values)):
+        sets = np.flatnonzero(arrays.source_of_set == source_index)
+        size = min(together, -(-len(sets) // 2))
+        for path in range(arrays.part.paths):
+            for low in range(0, len(sets), size):
+                yield Chunk(arrays, source_index, (path, path + 1), sets[low : low + size])

@@ -55,11 +55,16 @@ class PreparedEngine(Protocol):
     raised : int
         Status of a simulation whose strategy raised: `failure` says why. Statuses are 0 where all
         went well, and below 126.
+    sets_at_once : int or None
+        None where paths are in memory. Where a path is long and read from a file: most parameter
+        sets that read it together. Such an engine takes ``unfinished``, and which sets run together
+        depends on their number alone, so that a run that was killed finds what it kept.
     """
 
     metric_names: tuple[str, ...]
     sample_bars: NDArray[np.int64]
     raised: int
+    sets_at_once: int | None
 
     def scratch(self) -> Any:
         """Return work space for one thread."""
@@ -100,7 +105,9 @@ class PreparedEngine(Protocol):
             Output, of `tape`, where trades are recorded; begun anew by every call.
         seeds, paths : ndarray of uint64, shape (paths,), optional
             Seed of each path, and its number within the seed: what happens by chance after the
-            path is made is a function of them.
+            path is made is a function of them. An engine with `sets_at_once` takes another keyword,
+            ``unfinished``: a `engine.jobs.unfinished.Unfinished` where it keeps, and finds, what
+            simulations under way have come to; None where nothing is kept.
         """
 
     def status_text(self, code: int) -> str:

@@ -116,7 +116,7 @@ class PartPool:
     def work(self) -> None:
         """Simulate chunks until there are none left or `stop` is set."""
         try:
-            worker = Worker(self.prepared)
+            worker = Worker(self.prepared, store=self._store)
             while not self.stop.is_set():
                 with self._lock:
                     chunk = next(self._chunks, None)
@@ -178,6 +178,8 @@ class PartPool:
             frames["trades"] = trades_frame(arrays, prepared)
         trials = trial_rows(Outcomes.of(arrays, prepared), prepared, part.terms)
         manifest = self._store.write(part, frames, trials, len(failed), error)
+        if prepared.engine.sets_at_once is not None:
+            self._store.forget_unfinished(part.world.id, part.name)
         with self._lock:
             arrays.release()
         if self._on_part is not None:

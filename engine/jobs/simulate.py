@@ -220,6 +220,7 @@ def _run(chunk: Chunk, worker: Worker) -> None:
         equity,
         tape,
         **identity,
+        **worker.unfinished(part),
     )
     if not part.world.has_ranges:
         metrics[..., prepared.of_ranges] = np.nan

@@ -9,6 +9,7 @@ root may be a folder, memory or an object store. Layout under it::
                                        history.parquet: what a bootstrap draws from
     results/STUDY/current.json         which request is the study's latest
     ledger/WORLD/PART.parquet          trials of a part (`engine.jobs.ledger`); never deleted
+    unfinished/WORLD/PART/             long simulations that a killed run goes on from
 
 A part counts as finished once its manifest stands and the files it names have the bytes it
 names. Every file is put whole and, where it stands with these bytes, left alone; two processes that
@@ -48,6 +49,7 @@ from engine.jobs.manifest import Manifest, OtherVersion
 from engine.jobs.part import Part
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.summary import JobSummary
+from engine.jobs.unfinished import Unfinished, forget_unfinished
 
 __all__ = [
     "TABLES",
@@ -171,6 +173,14 @@ class ParquetStore:
         with clear_errors(path_of(self.files, key)):
             settle(self.files, key, json_bytes(manifest.to_json()))
         return manifest
+
+    def unfinished(self, part: Part) -> Unfinished:
+        """Return where long simulations of a part keep what they have come to."""
+        return Unfinished(self.files, part.world.id, part.name)
+
+    def forget_unfinished(self, world: str, part: str = "") -> None:
+        """Let the simulations of a world, or of a part of it, begin anew."""
+        forget_unfinished(self.files, world, part)
 
     def scan(self, table: str, manifests: Sequence[Manifest]) -> pl.LazyFrame:
         """Rows of a table of several parts."""
@@ -326,6 +336,12 @@ class MemoryStore:
                 self._frames.setdefault(table, {})[part.name] = frame
             self._manifests[part.name] = manifest
         return manifest
+
+    def unfinished(self, part: Part) -> None:
+        """Keep nothing of simulations that have not ended."""
+
+    def forget_unfinished(self, world: str, part: str = "") -> None:
+        """Nothing is kept."""
 
     def scan(self, table: str, manifests: Sequence[Manifest]) -> pl.LazyFrame:
         """Rows of a table of several parts."""

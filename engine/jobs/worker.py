@@ -12,6 +12,7 @@ from engine.jobs.engine import Tape
 from engine.jobs.kept_paths import KeptPaths
 from engine.jobs.part import Part
 from engine.jobs.prepared import Prepared
+from engine.jobs.store import MemoryStore, ParquetStore
 from engine.sources import Generator
 
 __all__ = ["Worker", "identity_of"]
@@ -34,12 +35,15 @@ class Worker:
         The world.
     kept : KeptPaths, optional
         Where paths stay from batch to batch.
+    store : ParquetStore or MemoryStore, optional
+        Where long simulations keep what they have come to.
     not_finite : ndarray of int64
         Paths of the latest fill in which a price is not finite.
     """
 
     prepared: Prepared
     kept: KeptPaths | None = None
+    store: ParquetStore | MemoryStore | None = None
     not_finite: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     _values: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     _metrics: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
@@ -124,6 +128,12 @@ class Worker:
         if self._tape is None:
             self._tape = self.prepared.engine.tape()
         return self._tape
+
+    def unfinished(self, part: Part) -> dict[str, Any]:
+        """Return what an engine of long paths is given beside the rest."""
+        if self.prepared.engine.sets_at_once is None:
+            return {}
+        return {"unfinished": None if self.store is None else self.store.unfinished(part)}
 
     @property
     def engine_scratch(self) -> Any:

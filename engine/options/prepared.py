@@ -135,6 +135,7 @@ class PreparedOptions:
             self._options_at = len(self.metric_names)
             self.metric_names += tuple(METRICS)
         self.raised = NOT_PRICED
+        self.sets_at_once: int | None = None
         bars = self._window.trading_bars
         count = min(record_equity, bars)
         self.sample_bars = np.array([(k + 1) * bars // count - 1 for k in range(count)], np.int64)

@@ -13,6 +13,7 @@ from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Request, find_pieces
 from engine.jobs.store import TABLES, ParquetStore
 from engine.jobs.summary import JobSummary
+from engine.jobs.unfinished import FOLDER
 from engine.results.load import read_request, stored_studies
 
 __all__ = ["Unused", "find_unused", "remove_study", "remove_unused"]
@@ -108,7 +109,7 @@ def remove_unused(root: str | Path | FileStore, unused: Unused) -> None:
         _delete(files, request)
     for key in sorted(unused.files, key=lambda key: not key.endswith(".json")):
         files.delete(key)
-    for table in ("manifests", *TABLES):
+    for table in ("manifests", *TABLES, FOLDER):
         tidy(files, table)
 
 
@@ -157,13 +158,16 @@ def _request(files: FileStore, folder: str, study: str) -> tuple[str, Request]:
 
 
 def _orphans(files: FileStore, manifests: set[str]) -> list[str]:
-    """Tables that no manifest names, left of parts that were discarded; not one being written."""
+    """Tables that no manifest names, left of parts that were discarded; not one being written.
+
+    So are simulations that were killed and that nobody has gone on with.
+    """
     found = []
-    for key in (key for table in TABLES for key in files.list(f"{table}/")):
+    for key in (key for table in (*TABLES, FOLDER) for key in files.list(f"{table}/")):
         rest = key.partition("/")[2]
         part = rest.removesuffix(".parquet")
         named = f"manifests/{part}.json" in manifests or not part.split("/")[-1].startswith("part-")
-        if named or part == rest:
+        if (named or part == rest) and not key.startswith(f"{FOLDER}/"):
             continue
         with contextlib.suppress(FileNotFoundError):  # another process has just deleted it
             if state_of(files, key)[1] > _WRITING_SECONDS:

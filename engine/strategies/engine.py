@@ -81,6 +81,7 @@ class StrategyEngine:
         self.parameter_names = tuple(cls.parameters)
         self.metric_names, self._groups = metric_calls(groups)
         self.raised = RAISED
+        self.sets_at_once: int | None = None
         trading_bars = self.window.trading_bars
         count = min(record_equity, trading_bars)
         self.sample_bars = np.array(

@@ -189,8 +189,9 @@ class _Question(Settings):
     ticks: dict[str, Any] = Field(
         default_factory=dict,
         description="Of a strategy of ticks: `path` of the file or folder, relative to the study "
-        "file, with `symbol` where it has several; latency, queue, fees, contract, limits. Such a "
-        "study needs no `source`.",
+        "file, with `symbol` where it has several; latency, queue, fees, contract, limits; "
+        "`resample`, where every seed is to be a stream made of the ticks. Such a study needs no "
+        "`source`.",
     )
     seeds: Seeds = Field(
         description="A file of `seeds/`, a list of numbers, a count (from 0), or {count, start}."

@@ -218,6 +218,7 @@ def _discard(job: Job, store: Store, block: int | None = None) -> None:
         if job.settings.until is None
         else extend(job, max(len(job.seeds), job.settings.until.max_seeds))
     )
+    store.forget_unfinished(job.world.id)
     pieces = make_plan(whole, store.manifests(job.world.id), block).pieces
     store.discard([piece.manifest for piece in pieces])
 

@@ -12,9 +12,10 @@ __all__ = ["source_of"]
 
 
 def source_of(given: Any) -> tuple[Any, Any]:
-    """Return a source, and the stream of ticks that stands behind it, if one does.
+    """Return a source, and the ticks that stand behind it, if some do.
 
-    Bars and tables of them are history. So is a stream, to whoever asks for bars.
+    Bars and tables of them are history. So is a stream, to whoever asks for bars; what makes a
+    stream of a seed is a source of paths.
     """
     if isinstance(given, Bars | Mapping) or is_frame(given):
         from engine.sources import Historical
@@ -24,4 +25,8 @@ def source_of(given: Any) -> tuple[Any, Any]:
         from engine.studies.tick_streams import history_of
 
         return history_of(given), given
+    if hasattr(given, "ticks") and not hasattr(given, "prepare"):
+        from engine.studies.resampled_ticks import ResampledTicks
+
+        return ResampledTicks(ticks=given, steps=None), given
     return given, None

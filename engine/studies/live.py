@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.jobs.path_metrics import PathMetric
     from engine.sources import Source
     from engine.strategies import Strategy
-    from engine.ticks import TickStream
+    from engine.ticks import TickSource, TickStream
 
 __all__ = ["Live"]
 
@@ -36,8 +36,8 @@ class Live:
         Functions of the mapping of parameter values.
     metrics : dict of str to callable
         Own metrics.
-    ticks : TickStream, optional
-        What a strategy of ticks hears; the source is bars of it.
+    ticks : TickStream or TickSource, optional
+        What a strategy of ticks hears, or what makes it of a seed; the source is bars of it.
     """
 
     source: Source | None = None
@@ -46,4 +46,4 @@ class Live:
     execution: Execution | None = None
     constraint: tuple[Callable[[Any], bool], ...] = ()
     metrics: Mapping[str, PathMetric] = field(default_factory=dict)
-    ticks: TickStream | None = None
+    ticks: TickStream | TickSource | None = None

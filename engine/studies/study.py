@@ -44,8 +44,9 @@ class Study:
     ----------
     name : str
         Name of the study.
-    source : Source, Bars, table or TickStream
-        Where the paths come from; bars, or a table of them, are history as it was, as are ticks.
+    source : Source, Bars, table, TickStream or TickSource
+        Where the paths come from; bars, or a table of them, are history as it was, as are ticks. Of
+        a `TickBootstrap` or a `ZeroIntelligence` every seed is a stream of `steps` minutes.
     strategy : str or type of Strategy
         A registered name or a class.
     parameters : mapping, optional
@@ -67,7 +68,8 @@ class Study:
     options : mapping, optional
         Of an option strategy: contract, volatility, costs, margin (`OptionSettings`).
     ticks : mapping, optional
-        Of a strategy of ticks: latency, queue, fees, contract, limits (`TickSettings`).
+        Of a strategy of ticks: latency, queue, fees, contract, limits (`TickSettings`), and
+        ``resample`` (`TickResampling`).
     search : SearchDefinition or mapping, optional
         ``{"method", "count", "seed"}`` for distributions.
     record : Record or mapping, optional

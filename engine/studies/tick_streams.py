@@ -15,14 +15,17 @@ from engine.sources import Historical
 from engine.strategies.strategy import Strategy
 from engine.studies.definition import StudyDefinition
 from engine.studies.live import Live
-from engine.ticks import TickSettings, TickStream, read_ticks
+from engine.studies.resampled_ticks import resampled
+from engine.ticks import TickSettings, TickSource, TickStream, read_ticks
 from engine.ticks.bars import bars_of
 from engine.ticks.engine import TickEngine
 
 __all__ = ["history_of", "on_ticks", "with_ticks"]
 
 # What of the section says where the ticks lie; the rest is of how orders fill.
-_PLACE = ("path", "symbol", "exchange", "clock", "negative_prices", "columns")
+_PLACE = ("path", "symbol", "exchange", "clock", "negative_prices", "columns", "resample")
+# What of that is of the files.
+_FILES = _PLACE[1:-1]
 
 
 def history_of(stream: TickStream) -> Historical:
@@ -36,28 +39,45 @@ def with_ticks(definition: StudyDefinition, live: Live, file: Path | None) -> Li
     Raises
     ------
     Refusal
-        If they cannot be read.
+        If they cannot be read, or not be resampled as it says.
     """
+    live = _with_files(definition, live, file)
+    given = definition.ticks.get("resample")
+    if given is None:
+        return live
+    if live.ticks is None or isinstance(live.ticks, TickSource):
+        raise Refusal("ticks.resample", "no ticks to make streams of", "with `path`")
+    source = resampled(given, live.ticks)
+    return replace(live, ticks=source.ticks, source=source)
+
+
+def _with_files(definition: StudyDefinition, live: Live, file: Path | None) -> Live:
+    """Read the files that a study names, unless it is given ticks."""
     path = definition.ticks.get("path")
     if live.ticks is not None or path is None:
         return live
     if not isinstance(path, str):
         raise Refusal("ticks.path", repr(path), "a file or folder of ticks")
     folder = file.parent if file is not None else Path()
-    place = {name: definition.ticks[name] for name in _PLACE[1:] if name in definition.ticks}
+    place = {name: definition.ticks[name] for name in _FILES if name in definition.ticks}
     if not (folder / path).exists():
         raise Refusal("ticks.path", repr(path), f"a file or folder, beside {folder.absolute()}")
     try:
         stream = read_ticks(folder / path, **place)
     except Refusal as refusal:
         raise refusal.within("ticks") from None
+    if "resample" in definition.ticks:
+        return replace(live, ticks=stream)
     return replace(live, ticks=stream, source=live.source or history_of(stream))
 
 
 def on_ticks(
-    definition: StudyDefinition, strategy: type[Strategy], engine: Any, stream: TickStream
+    definition: StudyDefinition,
+    strategy: type[Strategy],
+    engine: Any,
+    stream: TickStream | TickSource,
 ) -> TickEngine:
-    """Return the engine of a strategy of ticks, on a stream.
+    """Return the engine of a strategy of ticks, on a stream or on one for each seed.
 
     Raises
     ------

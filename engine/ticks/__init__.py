@@ -1,6 +1,7 @@
 """Quote ticks: strategies on bid, ask and sizes, over a stream of events of any length."""
 
 from engine.ticks.backtest import TickBacktest, backtest_ticks
+from engine.ticks.bar_indicators import OnBars
 from engine.ticks.block_bootstrap import BootstrappedTicks, TickBootstrap
 from engine.ticks.chunk import ArrayTicks, TickChunk, TickStream
 from engine.ticks.days import StoredDay, stored_days, stored_ticks, write_days
@@ -32,6 +33,7 @@ __all__ = [
     "FileTicks",
     "Imbalance",
     "MergedTicks",
+    "OnBars",
     "RawTicks",
     "RealisedVolatility",
     "StoredDay",

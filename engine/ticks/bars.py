@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bars import Bars
+from engine.bars import BAR_FIELDS, Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.ticks.chunk import TickChunk, TickStream
 
-__all__ = ["BAR_SPAN", "bars_of"]
+__all__ = ["BAR_SPAN", "bars_of", "minutes_of"]
 
 #: Nanoseconds of a bar: one minute.
 BAR_SPAN: Final = 60_000_000_000
@@ -42,6 +42,35 @@ def bars_of(stream: TickStream) -> Bars:
     >>> bars_of(ticks).close.round(1).tolist()
     [9.3, 9.5]
     """
+    minutes, rows = minutes_of(stream)
+    return Bars(
+        stream.symbols[0],
+        minutes * (BAR_SPAN // _MICROSECOND),
+        **dict(zip(BAR_FIELDS, rows, strict=True)),
+        calendar=BarCalendar("24/7", "1m"),
+    )
+
+
+def minutes_of(stream: TickStream) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the bars of `bars_of` as arrays.
+
+    Parameters
+    ----------
+    stream : TickStream
+        Read once.
+
+    Returns
+    -------
+    minutes : ndarray of int64, shape (bars,)
+        Minutes since 1970-01-01 UTC, ascending.
+    bars : ndarray of float64, shape (5, bars)
+        Open, high, low, close, volume.
+
+    Raises
+    ------
+    Refusal
+        If it is never quoted on both sides.
+    """
     parts = [_bars_of(chunk) for chunk in stream.chunks()]
     parts = [part for part in parts if part.shape[1]]
     if not parts:
@@ -51,16 +80,16 @@ def bars_of(stream: TickStream) -> Bars:
     # A minute that two chunks share has a part in each.
     first = np.flatnonzero(np.diff(minutes, prepend=minutes[0] - 1))
     last = np.append(first[1:], len(minutes)) - 1
-    return Bars(
-        stream.symbols[0],
-        minutes[first] * (BAR_SPAN // _MICROSECOND),
-        open=rows[1][first],
-        high=np.maximum.reduceat(rows[2], first),
-        low=np.minimum.reduceat(rows[3], first),
-        close=rows[4][last],
-        volume=np.add.reduceat(rows[5], first),
-        calendar=BarCalendar("24/7", "1m"),
+    bars = np.array(
+        [
+            rows[1][first],
+            np.maximum.reduceat(rows[2], first),
+            np.minimum.reduceat(rows[3], first),
+            rows[4][last],
+            np.add.reduceat(rows[5], first),
+        ]
     )
+    return minutes[first], bars
 
 
 def _bars_of(chunk: TickChunk) -> NDArray[np.float64]:

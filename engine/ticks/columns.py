@@ -218,9 +218,15 @@ def _check_instants(
     clock: str | None,
     where: str,
 ) -> None:
-    """Refuse days without a time, and Databento's whole numbers, which count billionths."""
+    """Refuse days without a time, floats for nanoseconds, and Databento's prices in billionths."""
     name = next(iter(formats))
     cells = stamp_cells(first, columns[name], clock)
+    if formats[name] == "epoch_ns" and cells.dtype.is_float():
+        raise MarketDataError(
+            f"{where}: column {columns[name]}",
+            f"nanoseconds as {str(cells.dtype).lower()}, which have lost the last digits",
+            "whole numbers",
+        )
     known = parse_stamps(cells, formats[name]).filter(pl.col("wall").is_not_null())
     if known.height and known["dated"].all() and formats[name] != "excel":
         raise MarketDataError(f"{where}: column {columns[name]}", "days without a time", "instants")

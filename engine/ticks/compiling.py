@@ -173,7 +173,7 @@ def _refreshing(cls: type[Strategy], symbol_count: int) -> Any:
     scope: dict[str, Any] = {}
     lines = []
     for number, (indicator, place) in enumerate(indicators_of(cls).values()):
-        scope[f"step_{number}"] = type(indicator).step
+        scope[f"step_{number}"] = indicator.moved_by
         told = f"s, t, {place}, {indicator.span!r}, {indicator.option}"
         asked = f"s.symbol[t] == {indicator.symbol}" if symbol_count > 1 else indicator.symbol == 0
         lines.append(f"    if {asked}: step_{number}({told})")

@@ -13,6 +13,7 @@ from engine.execution.settings import Execution
 from engine.strategies.strategy import Strategy
 from engine.ticks.chunk import TickStream
 from engine.ticks.prepared import PreparedTicks
+from engine.ticks.realism import TickSource
 from engine.ticks.settings import TickSettings
 
 __all__ = ["TICKS_VERSION", "TickEngine"]
@@ -36,12 +37,12 @@ class TickEngine:
     ----------
     terms : TickSettings
         The section `ticks` of a study.
-    stream : TickStream, optional
-        The ticks; without them nothing can run.
+    stream : TickStream or TickSource, optional
+        The ticks, or what makes them of a seed; without them nothing can run.
     """
 
     terms: TickSettings = field(default_factory=lambda: TickSettings.model_validate({}))
-    stream: TickStream | None = None
+    stream: TickStream | TickSource | None = None
 
     #: Whether it may be given bars of closes: it reads their times alone.
     closes_suffice: bool = False
@@ -56,7 +57,10 @@ class TickEngine:
     @property
     def settings(self) -> dict[str, Any]:
         """What decides the numbers beside execution and strategy: the terms, and the stream."""
-        identity = None if self.stream is None else self.stream.identity
+        ticks = self.stream
+        if isinstance(ticks, TickSource):
+            ticks = ticks.ticks(0, seconds=1.0)
+        identity = None if ticks is None else ticks.identity
         return {"ticks": self.terms.told(), "stream": identity}
 
     @property
@@ -69,7 +73,7 @@ class TickEngine:
         """Metrics that ask how far prices went inside a bar."""
         return EXCURSIONS
 
-    def on(self, stream: TickStream, terms: TickSettings) -> TickEngine:
+    def on(self, stream: TickStream | TickSource, terms: TickSettings) -> TickEngine:
         """Return the engine with ticks and settings."""
         return replace(self, stream=stream, terms=terms)
 

@@ -17,7 +17,17 @@ from engine.execution.calling import part
 from engine.strategies.strategy import Strategy
 from engine.ticks.durations import nanoseconds_of
 
-__all__ = ["EWMA", "OFI", "VWAP", "Imbalance", "RealisedVolatility", "TickIndicator"]
+__all__ = [
+    "EWMA",
+    "OFI",
+    "VWAP",
+    "Imbalance",
+    "RealisedVolatility",
+    "TickIndicator",
+    "indicators_of",
+    "span_of",
+    "starting_numbers",
+]
 
 _LOG_2: Final = 0.6931471805599453
 _YEAR: Final = 365.25 * 86_400.0
@@ -37,7 +47,7 @@ class TickIndicator:
         What it computes: part of the strategy's fingerprint.
     """
 
-    start: ClassVar[tuple[float, ...]] = ()
+    start: tuple[float, ...] = ()
     step: ClassVar[Any] = None
     span: float = 0.0
     option: int = 0
@@ -46,6 +56,11 @@ class TickIndicator:
         if symbol < 0:
             raise Refusal("symbol", str(symbol), "0 or more")
         self.symbol = symbol
+
+    @property
+    def moved_by(self) -> Any:
+        """What moves it with an event: a piece of ``(s, t, base, span, option)``."""
+        return type(self).step
 
     @property
     def told_of_ticks(self) -> str:
@@ -158,7 +173,7 @@ class EWMA(TickIndicator):
         super().__init__(symbol)
         if of not in _PRICES:
             raise Refusal("of", repr(of), ", ".join(_PRICES))
-        self.span, self.option = _span(halflife, "halflife"), _PRICES.index(of)
+        self.span, self.option = span_of(halflife, "halflife"), _PRICES.index(of)
 
 
 class OFI(TickIndicator):
@@ -181,7 +196,7 @@ class OFI(TickIndicator):
 
     def __init__(self, halflife: str | None = None, symbol: int = 0) -> None:
         super().__init__(symbol)
-        self.span = 0.0 if halflife is None else _span(halflife, "halflife")
+        self.span = 0.0 if halflife is None else span_of(halflife, "halflife")
 
 
 class Imbalance(TickIndicator):
@@ -207,7 +222,7 @@ class VWAP(TickIndicator):
 
     def __init__(self, interval: str, symbol: int = 0) -> None:
         super().__init__(symbol)
-        self.span = _span(interval, "interval")
+        self.span = span_of(interval, "interval")
 
 
 class RealisedVolatility(TickIndicator):
@@ -226,7 +241,7 @@ class RealisedVolatility(TickIndicator):
 
     def __init__(self, halflife: str, symbol: int = 0) -> None:
         super().__init__(symbol)
-        self.span = _span(halflife, "halflife")
+        self.span = span_of(halflife, "halflife")
 
 
 def indicators_of(cls: type[Strategy]) -> dict[str, tuple[TickIndicator, int]]:
@@ -250,7 +265,14 @@ def starting_numbers(cls: type[Strategy]) -> np.ndarray[Any, np.dtype[np.float64
     return np.array(values, dtype=np.float64)
 
 
-def _span(text: object, field: str) -> float:
+def span_of(text: object, field: str) -> float:
+    """Return the nanoseconds of a span above zero, such as ``5s``.
+
+    Raises
+    ------
+    Refusal
+        If it is none; names the field.
+    """
     found = nanoseconds_of(text, field)
     if found == 0:
         raise Refusal(field, repr(text), "a span above 0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +17,9 @@ from engine.strategies.trade_columns import trade_columns
 from engine.ticks import layout as at
 from engine.ticks.bars import BAR_SPAN
 from engine.ticks.chunk import TickStream
+from engine.ticks.keeping import RunKeeper, StatePlace
 from engine.ticks.metrics import TickMeasures
+from engine.ticks.realism import TickSource
 from engine.ticks.round_trips import TickTape, round_trips
 from engine.ticks.running import TickRun
 from engine.ticks.settings import TickSettings
@@ -27,15 +29,19 @@ from engine.window import Window
 __all__ = ["PreparedTicks"]
 
 _MICROSECOND: Final = 1_000
+# One decode feeds as many sets; their state stays in the cache.
+_SETS_AT_ONCE: Final = 16
 
 
 class PreparedTicks:
     """`engine.jobs.engine.PreparedEngine` for ticks; immutable."""
 
+    sets_at_once: int | None = _SETS_AT_ONCE
+
     def __init__(
         self,
         strategy: type[Strategy],
-        stream: TickStream,
+        ticks: TickStream | TickSource,
         settings: TickSettings,
         execution: Execution,
         *,
@@ -52,13 +58,21 @@ class PreparedTicks:
         exchange: str | None = None,
         timeframe: str | None = None,
     ) -> None:
-        assert timestamps is not None, "history has times"
         self.strategy, self._settings, self._execution = strategy, settings, execution
         bars = Window.of(warm_up, steps - warm_up).trading_bars
-        first = int(timestamps[warm_up]) * _MICROSECOND
-        end = int(timestamps[-1]) * _MICROSECOND + BAR_SPAN
-        self._stream = TickSubset(stream, [(first, end)])
-        self._opens = timestamps * _MICROSECOND
+        self._stream_of: Callable[[int], TickStream]
+        if isinstance(ticks, TickSource):
+            source, seconds = ticks, steps * BAR_SPAN / at.NANOSECONDS
+            self._stream_of = lambda seed: source.ticks(seed, seconds=seconds)
+            self._opens = np.arange(steps) * BAR_SPAN
+        else:
+            assert timestamps is not None, "history has times"
+            first = int(timestamps[warm_up]) * _MICROSECOND
+            end = int(timestamps[-1]) * _MICROSECOND + BAR_SPAN
+            subset = TickSubset(ticks, [(first, end)])
+            self._stream_of = lambda _: subset
+            self._opens = timestamps * _MICROSECOND
+        self._symbols = self._stream_of(0).symbols
         self._measures = TickMeasures(groups, execution)
         self.metric_names = self._measures.names
         self.raised = at.RAISED
@@ -85,13 +99,15 @@ class PreparedTicks:
         *,
         seeds: NDArray[np.uint64] | None = None,
         paths: NDArray[np.uint64] | None = None,
+        unfinished: StatePlace | None = None,
     ) -> None:
         """Run every parameter set on every path; see `engine.jobs.engine.PreparedEngine`."""
         if trades is not None:
             trades.begin()
         for path in range(len(values)):
             run = self._run(parameters, seeds, paths, path, record_fills=trades is not None)
-            run.follow(self._stream)
+            keeper = None if unfinished is None else RunKeeper(unfinished, run.name)
+            run.follow(self._stream_of(run.seed), keeper)
             status[path] = run.failed
             for number in range(len(parameters)):
                 if run.events == 0:
@@ -128,13 +144,13 @@ class PreparedTicks:
             return self.status_text(code)
         run = self._run(parameters, seeds, paths, 0)
         run.failed[0] = code
-        return run.failure(self._stream, 0)
+        return run.failure(self._stream_of(run.seed), 0)
 
     def trade_columns(
         self, columns: NDArray[np.float64], first_bar: int, *, with_ranges: bool
     ) -> list[pl.Series]:
         """Return the columns of a tape as a table has them; ticks tell no excursions."""
-        return trade_columns(columns, self._stream.symbols, first_bar, with_ranges=False)
+        return trade_columns(columns, self._symbols, first_bar, with_ranges=False)
 
     def _run(
         self,
@@ -150,7 +166,7 @@ class PreparedTicks:
             parameters,
             self._settings,
             self._execution.cash,
-            self._stream.symbols,
+            self._symbols,
             seed=0 if seeds is None else int(seeds[path]),
             path=0 if paths is None else int(paths[path]),
             record_fills=record_fills,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,7 @@ _CLOSE: Final = 0.1
 _PAUSE: Final = 3_600e9
 
 
+@runtime_checkable
 class TickSource(Protocol):
     """Where streams of ticks come from, a stream for each seed."""
 

@@ -133,7 +133,8 @@ class _TickRewriter(HookRewriter):
             return super().self_attribute(node)
         if not isinstance(node.ctx, ast.Load):
             raise self.hook.error(node, f"the indicator self.{node.attr} cannot be assigned")
-        return ast.copy_location(call("mc_indicator", load("mc_s"), load(f"mc_{found[1]}")), node)
+        place = ast.Constant(found[1])
+        return ast.copy_location(call("mc_indicator", load("mc_s"), place), node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         if isinstance(node.value, ast.Attribute) and self._named(node.value) is not None:
@@ -160,7 +161,7 @@ class _TickRewriter(HookRewriter):
 
 
 def check_indicators(cls: type[Strategy]) -> None:
-    """Refuse indicators of bars, which no tick moves.
+    """Refuse indicators of bars that nobody says the bars of.
 
     Raises
     ------
@@ -168,4 +169,7 @@ def check_indicators(cls: type[Strategy]) -> None:
         If there is one.
     """
     for name in cls.indicators:
-        raise StrategyError(f"{cls.__name__}.{name}: an indicator of bars, found ticks")
+        raise StrategyError(
+            f"{cls.__name__}.{name}: an indicator of bars, found ticks; "
+            f'OnBars({type(cls.indicators[name]).__name__}(...), "1m") of engine.ticks makes bars'
+        )

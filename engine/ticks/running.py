@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Final
@@ -19,7 +20,9 @@ from engine.ticks import layout as at
 from engine.ticks.chunk import TickChunk, TickStream
 from engine.ticks.compiling import compile_ticks, initial_state
 from engine.ticks.feed import Feed
+from engine.ticks.keeping import RunKeeper
 from engine.ticks.linked import close_at
+from engine.ticks.run_state import RunState
 from engine.ticks.settings import TickSettings, rules_of, times_of
 from engine.ticks.state import keep_chunk, new_desks, point_at
 
@@ -65,7 +68,7 @@ class TickRun:
         record_fills: bool = False,
     ) -> None:
         self._cls, self._settings = cls, settings
-        self._seed, self._path, self._symbols = seed, path, symbols
+        self.seed, self._path, self._symbols = seed, path, symbols
         self._loop = compile_ticks(cls, len(symbols))
         self.parameters = np.ascontiguousarray(parameters, dtype=np.float64)
         # Sets without parameters need an address all the same.
@@ -87,12 +90,56 @@ class TickRun:
         self._pending: tuple[TickChunk, NDArray[np.int64]] | None = None
         self.failed = np.zeros(len(parameters), dtype=np.int8)
         self.events = 0
+        self.ended = False
 
-    def follow(self, stream: TickStream) -> None:
-        """Run through the rest of a stream, to its end."""
+    def follow(self, stream: TickStream, keeper: RunKeeper | None = None) -> None:
+        """Run through the rest of a stream, to its end.
+
+        With a `keeper` a run that was killed goes on from what was kept of it, to the same bits.
+        """
+        if keeper is not None:
+            keeper.resume(self)
+        if self.ended:
+            return
         for chunk in stream.chunks(self.events):
             self.take(chunk)
+            if keeper is not None:
+                keeper.offer(self)
         self.finish()
+        if keeper is not None:
+            keeper.offer(self)
+
+    @property
+    def name(self) -> str:
+        """Hash of what tells it from other runs of the same strategy, settings and stream."""
+        told = (self.parameters.shape, self.seed, self._path, self.desks.fills.shape[1] > 0)
+        digest = hashlib.sha256(repr(told).encode() + self.parameters.tobytes())
+        return digest.hexdigest()[:16]
+
+    def state(self) -> bytes:
+        """Return what is carried from the last chunk to the next, from which `restore` goes on."""
+        waiting, heard = self._pending or (None, np.empty(0, np.int64))
+        state = RunState(
+            self.desks, self.failed, self.events, self._feed.latest, self.ended, waiting, heard
+        )
+        return state.to_bytes()
+
+    def restore(self, content: bytes) -> None:
+        """Stand where a run of the same sets, settings and seed stood when `state` was asked.
+
+        Raises
+        ------
+        Refusal
+            If the content is damaged, or of another run.
+        """
+        state = RunState.from_bytes(content, self.desks)
+        self.desks, self.failed = state.desks, state.failed
+        self._frames = self.desks.frames()
+        self.events, self.ended = state.events, state.ended
+        self._feed.events, self._feed.latest = state.events, state.heard_last
+        self._pending = None
+        if state.waiting is not None:
+            self._pending = state.waiting, state.waiting_heard
 
     def take(self, chunk: TickChunk) -> None:
         """Run every set through the next events.
@@ -127,6 +174,7 @@ class TickRun:
             self._through(chunk, heard, len(chunk), len(chunk), 0, ends=1)
             self._pending = None
             self._close()
+        self.ended = True
 
     def failure(self, stream: TickStream, number: int) -> str:
         """Return why a simulation failed; one whose strategy raised is run again to tell what."""
@@ -139,7 +187,7 @@ class TickRun:
             self._settings,
             float(self.desks.rules[number, at.START_CASH]),
             stream.symbols,
-            seed=self._seed,
+            seed=self.seed,
             path=self._path,
         )
         again.__dict__["_kernel"] = self._loop.advance_raising

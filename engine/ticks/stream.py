@@ -158,7 +158,19 @@ def read_ticks(
     kept = Path(tempfile.mkdtemp(prefix="ticks-")) if folder is None else Path(folder)
     target = kept / f"{_source_hash(files, options)}.parquet"
     if canonical_footer(target) is None:
-        normalise_file(RawTicks(files, **options), target)  # type: ignore[arg-type]
+        report = normalise_file(RawTicks(files, **options), target)  # type: ignore[arg-type]
+        if report.events == 0:
+            target.unlink()
+            counts = ", ".join(f"{count:,} {reason}" for reason, count in report.reasons.items())
+            raise Refusal(
+                "ticks",
+                f"no event in {report.quarantined:,} rows ({counts})",
+                "quotes or trades",
+                file=files[0],
+                hint=f"the rows with what is wrong: {target.stem}.quarantine.parquet in `folder`"
+                if folder is not None
+                else "`mc ticks import` keeps the rows with what is wrong",
+            )
     stream = FileTicks([target])
     if folder is None:
         weakref.finalize(stream, shutil.rmtree, kept, ignore_errors=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -79,6 +80,7 @@ class Timeline:
     def __init__(self, ticks: TickStream, pause_ns: int) -> None:
         self._ticks = ticks
         self._held: OrderedDict[int, TickChunk] = OrderedDict()
+        self._lock = threading.Lock()
         firsts: list[int] = []
         sections: list[list[int]] = []
         events = 0
@@ -175,6 +177,18 @@ class Timeline:
 
     def _chunk(self, number: int) -> TickChunk:
         """Return events `number` times 65,536 and those behind it, as many."""
+        # Threads of a study read one timeline.
+        with self._lock:
+            return self._held_or_read(number)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what another process makes anew: the lock, and what is held."""
+        return {**vars(self), "_lock": None, "_held": OrderedDict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
+    def _held_or_read(self, number: int) -> TickChunk:
         if number in self._held:
             self._held.move_to_end(number)
             return self._held[number]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -87,16 +88,16 @@ def ingest_bars(
     accept_withdrawn: bool = False,
     progress: StepCallback | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Fetch, normalise and check bars; only what is new is fetched.
+    """Fetch, normalise and check bars; only what is new is fetched. Series of ticks come along.
 
     Parameters
     ----------
     project : Project
         Where the series file and the bars lie.
     series : sequence of str
-        Symbols or series such as ``SP500@1d``; by default all.
+        Symbols or series such as ``SP500@1d``, or ``BTCUSDT@binance`` of ticks; by default all.
     refetch : bool
-        Ask for every year again.
+        Ask for every year again, and store every day of ticks again.
     accept_withdrawn : bool
         Withdraw stored bars that an answer lacks, however many they are.
     progress : callable, optional
@@ -114,11 +115,21 @@ def ingest_bars(
     PipelineError
         If one could not be fetched, or has an error of quality; the others are stored.
     """
+    from mc_assets.market_data import load_series
     from mc_assets.steps import bar_steps
+    from mc_assets.tick_steps import tick_steps
 
-    keys = series_keys(project, series)
-    steps = bar_steps(project, keys, refetch=refetch, accept_withdrawn=accept_withdrawn)
-    return run_steps(project, steps, progress)
+    config = load_series(project.series)
+    of_bars = {name for entry in config.series for name in (entry.key, entry.symbol)}
+    of_ticks = {name for entry in config.ticks for name in (entry.key, entry.symbol)}
+    # A symbol may have bars and ticks; an unknown name is one of bars, and refused as such.
+    named = [name for name in series if name in of_bars or name not in of_ticks]
+    bars = series_keys(project, named) if named or not series else []
+    steps = bar_steps(project, bars, refetch=refetch, accept_withdrawn=accept_withdrawn)
+    own = [
+        entry.key for entry in config.ticks if not series or {entry.key, entry.symbol} & set(series)
+    ]
+    return run_steps(project, chain(steps, tick_steps(project, own, again=refetch)), progress)
 
 
 def check_quality(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from mc_assets.market_data.tick_days import tick_days
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -106,20 +106,4 @@ def list_ticks(project: Project) -> pl.DataFrame:
         One row per symbol, exchange and day: ``symbol``, ``exchange``, ``day``, ``events``,
         ``first`` and ``last`` (UTC), ``content`` (a hash of the events) and ``path``.
     """
-    from engine.ticks import stored_days
-
-    rows = [
-        asdict(day)
-        | {"first": _instant(day.first), "last": _instant(day.last), "path": str(day.path)}
-        for day in stored_days(project.data)
-    ]
-    instant = pl.Datetime("us", "UTC")
-    schema: dict[str, Any] = {
-        "symbol": pl.String, "exchange": pl.String, "day": pl.Date, "events": pl.Int64,
-        "first": instant, "last": instant, "content": pl.String, "path": pl.String,
-    }  # fmt: skip
-    return pl.DataFrame(rows, schema=schema)
-
-
-def _instant(stamp: int) -> datetime:
-    return datetime.fromtimestamp(stamp // 10**9, UTC).replace(microsecond=stamp // 1000 % 10**6)
+    return tick_days(project.data)

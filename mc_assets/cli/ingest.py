@@ -8,7 +8,9 @@ from mc_assets.cli.json_output import print_json
 
 
 def ingest(
-    series: list[str] = typer.Argument(None, help="Series such as SP500@1d; all by default."),
+    series: list[str] = typer.Argument(
+        None, help="Series such as SP500@1d, or BTCUSDT@binance of ticks; all by default."
+    ),
     refetch: bool = typer.Option(
         False, "--refetch", help="Ask for every year again: finds bars restated long ago."
     ),
@@ -20,6 +22,8 @@ def ingest(
     as_json: bool = typer.Option(False, "--json", help="Print what was stored as JSON."),
 ) -> None:
     """Fetch, normalise and check bars through Dagster; only what is new is fetched.
+
+    Days of ticks that the series file names are stored as well.
 
     With --refetch whole years are, and what has changed since is in bars_quality as `restated`
     or `withdrawn`. An answer that lacks more than a few stored bars, or most of a finished year,

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import polars as pl
 
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, series_days
+from mc_assets.market_data.tick_columns import TICK_COLUMNS
 from mc_assets.market_data.tick_series import TickSeriesConfig
 from mc_assets.resources import Laboratory
 from mc_assets.step_progress import tell
@@ -25,22 +24,6 @@ _READ = "every_day_was_read"
 _WHOLE = "no_rows_in_quarantine"
 _CLOCKS = "clocks_agree"
 
-_COLUMNS: Final = MappingProxyType(
-    {
-        "ts": (pl.Int64, "exchange time, nanoseconds since 1970-01-01 UTC"),
-        "local_ts": (pl.Int64, "time of arrival, nanoseconds; -1 where nobody knows"),
-        "bid_px": (pl.Float64, "best bid once the event has happened; NaN: no such side"),
-        "ask_px": (pl.Float64, "best ask once the event has happened; NaN: no such side"),
-        "bid_sz": (pl.Float64, "units bid for at the best price; NaN: no such side"),
-        "ask_sz": (pl.Float64, "units offered at the best price; NaN: no such side"),
-        "trade_px": (pl.Float64, "price of the trade; NaN where the event is none"),
-        "trade_sz": (pl.Float64, "units traded; NaN where the event is none"),
-        "trade_side": (pl.Int8, "who took: 1 a buyer, -1 a seller, 0 unknown or no trade"),
-        "symbol": (pl.String, "name of the instrument"),
-        "exchange": (pl.String, "where it is traded"),
-    }
-)
-
 
 @dg.asset(
     group_name="market_data",
@@ -51,8 +34,8 @@ _COLUMNS: Final = MappingProxyType(
     # One writer: the same series and day must not be written twice at once.
     pool="market_data",
     metadata=column_schema(
-        {name: kind for name, (kind, _) in _COLUMNS.items()},
-        {name: text for name, (_, text) in _COLUMNS.items()},
+        {name: kind for name, (kind, _) in TICK_COLUMNS.items()},
+        {name: text for name, (_, text) in TICK_COLUMNS.items()},
     ),
     check_specs=[
         dg.AssetCheckSpec(

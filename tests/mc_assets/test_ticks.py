@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -14,8 +14,11 @@ from typer.testing import CliRunner
 from engine.errors import Refusal
 from engine.files import is_whole
 from engine.ticks import RawTicks, TickBootstrap, read_ticks, stored_days, stored_ticks, write_days
+from mc_assets.answers.tables import ask_tables
+from mc_assets.answers.ticks import import_ticks
 from mc_assets.cli import app
 from mc_assets.market_data import MarketDataError, load_series
+from mc_assets.project import Project
 from tests.mc_assets.mc_here import call_here
 
 DAY = 86_400 * 10**9
@@ -125,6 +128,30 @@ def test_the_command_stores_days_and_says_what_it_found(home: Path) -> None:
     assert "2024-08-06" in CliRunner().invoke(app, ["ticks", "list"]).output
 
 
+def test_stored_ticks_are_tables_that_sql_asks(home: Path) -> None:
+    lone = f"{at(6, 7)},100,,1,\n"
+    (home / "q.csv").write_text(quotes(at(6, 5), at(6, 6)) + lone)
+    (home / "t.csv").write_text(f"ts,price,size,side\n{at(6, 6)},100,1,buy\n")
+    project = Project.from_environment()
+    import_ticks(project, [home / "q.csv", home / "t.csv"], symbol="X", exchange="E")
+    asked = "SELECT symbol, exchange, events, last FROM tick_days"
+    whole = datetime.fromtimestamp(at(6, 7) // 10**9, UTC).replace(tzinfo=None)
+    found = ask_tables(project, asked).rows()
+    assert [row[:3] for row in found] == [("X", "E", 4)]
+    assert found[0][3].replace(microsecond=0) == whole
+    asked = "SELECT ts, local_ts, bid_px, ask_px, trade_px, trade_side FROM ticks ORDER BY ALL"
+    rows = ask_tables(project, asked).rows()
+    assert [row[0] for row in rows] == [at(6, 5), at(6, 6), at(6, 6), at(6, 7)]
+    assert {row[1] for row in rows} == {None}
+    assert rows[-1][2:] == (100.0, None, None, None)
+    assert [row[4:] for row in rows if row[4] is not None] == [(100.0, 1)]
+    # Another day that comes in is asked about as well.
+    (home / "r.csv").write_text(quotes(at(7, 5)))
+    import_ticks(project, [home / "r.csv"], symbol="X", exchange="E")
+    count = "SELECT count(DISTINCT day) FROM tick_days"
+    assert ask_tables(project, count).item() == 2
+
+
 def test_a_mistake_is_one_sentence_and_exit_code_two(home: Path) -> None:
     (home / "q.csv").write_text("ts,bid\n1,2\n")
     done = CliRunner().invoke(app, ["ticks", "import", str(home / "q.csv")])
@@ -226,3 +253,39 @@ def test_a_series_on_a_day_is_a_partition_with_checks(tmp_path: Path) -> None:
     both = read_ticks(tmp_path / "data" / "ticks")
     assert (both.symbols, both.events) == (("BTCUSDT", "ETHUSDT"), 5)
     assert TickBootstrap(both, block="1s", tick=1.0).ticks(1).symbols == both.symbols
+
+
+def _ingest() -> None:
+    from mc_assets.answers.bars import ingest_bars
+
+    project = Project.from_environment()
+    for names in (["BTCUSDT"], ["BTCUSDT@binance"], [], []):
+        print(names, sorted(ingest_bars(project, names)))
+    print(len(ingest_bars(project, ["ETHUSDT@binance"], refetch=True)))
+    try:
+        ingest_bars(project, ["nothing"])
+    except MarketDataError as error:
+        print(error)
+
+
+def test_ingest_stores_the_days_of_the_series_file_that_are_not_stored(tmp_path: Path) -> None:
+    for symbol, bid in (("BTCUSDT", 100.0), ("ETHUSDT", 50.0)):
+        (tmp_path / symbol).mkdir()
+        for day in (6, 7):
+            file = tmp_path / symbol / f"2024-08-0{day}.csv"
+            file.write_text(quotes(at(day, 5), at(day, 6), bid=bid))
+    (tmp_path / "series.yaml").write_text(SERIES)
+    (tmp_path / "studies").mkdir()
+    places = {"DATA": "data", "SERIES": "series.yaml", "STUDIES": "studies"}
+    in_folder = {f"MC_{name}": str(tmp_path / place) for name, place in places.items()}
+    done = call_here(_ingest, places=in_folder, folder=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines()[:5] == [
+        "['BTCUSDT'] ['ticks of BTCUSDT@binance, 2024-08-06 to 2024-08-07']",
+        "['BTCUSDT@binance'] []",
+        "[] ['ticks of ETHUSDT@binance, 2024-08-06 to 2024-08-07']",
+        "[] []",
+        "1",
+    ]
+    assert "found 'nothing'" in done.stdout
+    assert [day.events for day in stored_days(tmp_path / "data")] == [2, 2, 2, 2]

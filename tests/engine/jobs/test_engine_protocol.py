@@ -51,6 +51,7 @@ class Held:
 class HeldPrepared:
     metric_names = Held.metric_names
     raised = 7
+    sets_at_once = None
 
     def __init__(self, cash: float, shape: dict[str, Any]) -> None:
         self.cash, self.symbols = cash, shape["symbols"]

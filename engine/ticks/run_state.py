@@ -1,0 +1,117 @@
+"""The state of a run between two chunks as bytes: everything that decides how it goes on."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import Refusal
+from engine.ticks.chunk import CHUNK_COLUMNS, TickChunk
+from engine.ticks.state import Desks
+
+__all__ = ["RunState"]
+
+_DESK: Final = "desk_"
+_CHUNK: Final = "chunk_"
+# Settings, which a run has anyway.
+_GIVEN: Final = ("rules", "times")
+# The only one whose size changes on the way.
+_GROWING: Final = ("fills", "fill_numbers")
+
+
+@dataclass(frozen=True, eq=False)
+class RunState:
+    """What passes from one chunk to the next.
+
+    Parameters
+    ----------
+    desks : Desks
+        Of every simulation.
+    failed : ndarray of int8, shape (simulations,)
+        How each ended that failed; 0 where it goes on.
+    events : int
+        Events taken: the number of the next one.
+    heard_last : int
+        When the last of them is heard of, in nanoseconds.
+    ended : bool
+        Whether there are no more.
+    waiting : TickChunk, optional
+        Events that were not heard of yet.
+    waiting_heard : ndarray of int64, shape (events,)
+        When they are.
+    """
+
+    desks: Desks
+    failed: NDArray[np.int8]
+    events: int
+    heard_last: int
+    ended: bool
+    waiting: TickChunk | None
+    waiting_heard: NDArray[np.int64]
+
+    def to_bytes(self) -> bytes:
+        """Return it as a compressed archive of arrays."""
+        arrays = {
+            _DESK + field.name: getattr(self.desks, field.name)
+            for field in fields(self.desks)
+            if field.name not in _GIVEN
+        }
+        if self.waiting is not None:
+            arrays |= {_CHUNK + name: getattr(self.waiting, name) for name in CHUNK_COLUMNS}
+        content = io.BytesIO()
+        np.savez_compressed(
+            content,
+            failed=self.failed,
+            place=np.array([self.events, self.heard_last, int(self.ended)], np.int64),
+            waiting_heard=self.waiting_heard,
+            **arrays,
+        )
+        return content.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, like: Desks) -> RunState:
+        """Return what `to_bytes` made.
+
+        Parameters
+        ----------
+        content : bytes
+            The archive.
+        like : Desks
+            Of the run that is to go on: its settings, and how large its arrays are.
+
+        Raises
+        ------
+        Refusal
+            If it is damaged, or of another run.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                found = {name: archive[name] for name in archive.files}
+            desks = {name: getattr(like, name) for name in _GIVEN}
+            for field in fields(like):
+                if field.name in _GIVEN:
+                    continue
+                array, wanted = found[_DESK + field.name], getattr(like, field.name)
+                fixed = 1 if field.name not in _GROWING else 2
+                same = (array.shape[0], array.shape[fixed:]) == (
+                    wanted.shape[0],
+                    wanted.shape[fixed:],
+                )
+                if array.dtype != wanted.dtype or not same:
+                    raise ValueError(field.name)
+                desks[field.name] = array
+            waiting = None
+            if _CHUNK + "stamps" in found:
+                waiting = TickChunk(*(found[_CHUNK + name] for name in CHUNK_COLUMNS))
+            events, heard_last, ended = found["place"].tolist()
+            return cls(
+                Desks(**desks), found["failed"], events, heard_last, bool(ended), waiting,
+                found["waiting_heard"],
+            )  # fmt: skip
+        except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
+            raise Refusal("state", f"one that is damaged or of another run ({error})") from None

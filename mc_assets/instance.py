@@ -138,7 +138,7 @@ def _reap(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> int:
     slots = instance.event_log_storage
     if slots.supports_global_concurrency_limits:
         for run_id in slots.get_concurrency_run_ids():
-            run = instance.get_run_by_id(run_id)
-            if run is None or run.is_finished:
+            holder = instance.get_run_by_id(run_id)
+            if holder is None or holder.is_finished:
                 slots.free_concurrency_slots_for_run(run_id)
     return len(runs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,19 @@ from mc_assets.history_retention import forget_old_runs
 from mc_assets.home_lock import descriptor, release, share, take
 from mc_assets.offered_periods import offer_periods
 from mc_assets.offered_studies import offer_studies
+from mc_assets.own_runs import IS_TERMINAL
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
     import dagster as dg
 
-__all__ = ["open_instance", "prepare_dagster_home", "reap_orphans", "using_dagster_home"]
+__all__ = [
+    "fail_runs_of_ui",
+    "open_instance",
+    "prepare_dagster_home",
+    "reap_orphans",
+    "using_dagster_home",
+]
 
 
 def prepare_dagster_home(project: Project) -> None:
@@ -89,6 +96,16 @@ def open_instance(project: Project) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+def fail_runs_of_ui(project: Project) -> int:
+    """Mark unfinished runs that no terminal began as failed; return how many.
+
+    Call it only while no daemon of the home is alive, nor a process that it started: those of the
+    terminals may be, and tell of their runs themselves.
+    """
+    with open_instance(project) as instance:
+        return _reap(instance, [run for run in _unfinished(instance) if not _of_terminal(run)])
+
+
 def reap_orphans(instance: dg.DagsterInstance) -> int:
     """Mark runs that a crash left unfinished as failed; return how many.
 
@@ -96,22 +113,32 @@ def reap_orphans(instance: dg.DagsterInstance) -> int:
     forever and count against the limit of concurrent runs. Call it only while no other process
     works on the same DAGSTER_HOME.
     """
+    return _reap(instance, _unfinished(instance))
+
+
+def _unfinished(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
     import dagster as dg
 
-    unfinished = dg.RunsFilter(
-        statuses=[
-            dg.DagsterRunStatus.STARTING,
-            dg.DagsterRunStatus.STARTED,
-            dg.DagsterRunStatus.CANCELING,
-        ]
+    begun = (
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
     )
-    runs = instance.get_runs(filters=unfinished)
+    return instance.get_runs(filters=dg.RunsFilter(statuses=begun))
+
+
+def _of_terminal(run: dg.DagsterRun) -> bool:
+    return all(run.tags.get(name) == value for name, value in IS_TERMINAL.items())
+
+
+def _reap(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> int:
     for run in runs:
         instance.report_run_failed(run, "orphaned: the machine or Dagster went away")
-    # No process uses this home, so every held slot of a pool is an orphan; the next run would wait
-    # for it forever.
+    # Every slot of a pool that a finished run holds is an orphan; the next run would wait for it.
     slots = instance.event_log_storage
     if slots.supports_global_concurrency_limits:
         for run_id in slots.get_concurrency_run_ids():
-            slots.free_concurrency_slots_for_run(run_id)
+            holder = instance.get_run_by_id(run_id)
+            if holder is None or holder.is_finished:
+                slots.free_concurrency_slots_for_run(run_id)
     return len(runs)

@@ -12,16 +12,27 @@ from typing import TYPE_CHECKING, Final
 
 from mc_assets.policy_files import policy_names
 from mc_assets.project import Project
-from mc_assets.study_files import partition_names, searched_studies
+from mc_assets.study_files import partition_names, searched_studies, walked_studies
 
 if TYPE_CHECKING:
     import dagster as dg
 
-__all__ = ["POLICIES", "SEARCHED", "STUDIES", "OfferedStudies", "offer_studies"]
+__all__ = [
+    "POLICIES",
+    "SEARCHED",
+    "STUDIES",
+    "WALKED",
+    "WINDOWS",
+    "OfferedStudies",
+    "offer_studies",
+]
 
-#: Names of the lists in the instance: of every study, of those with an objective, of policies.
+#: Names of the lists in the instance: of every study, of those with an objective, of those that say
+#: how they are walked forward, of the windows of these, of policies.
 STUDIES: Final = "studies"
 SEARCHED: Final = "searched_studies"
+WALKED: Final = "walked_studies"
+WINDOWS: Final = "windows"
 POLICIES: Final = "policies"
 
 
@@ -54,6 +65,11 @@ def offer_studies(instance: dg.DagsterInstance, project: Project) -> OfferedStud
     before = set(instance.get_dynamic_partitions(STUDIES))
     _offer(instance, STUDIES, names)
     _offer(instance, SEARCHED, [name for name in names if name in searches])
+    walked = {name: n for name, n in walked_studies(project.studies).items() if name in names}
+    _offer(instance, WALKED, walked)
+    # A study has as many windows as it says: a grid would offer some that are not there.
+    windows = [f"{name}@{number:03d}" for name, count in walked.items() for number in range(count)]
+    _offer(instance, WINDOWS, windows)
     _offer(instance, POLICIES, policy_names(project.policies))
     return OfferedStudies(
         [name for name in names if name not in before], sorted(before - set(names))

@@ -209,6 +209,7 @@ def test_commands_ask_answers_and_present_them(project: Path) -> None:
         # The UI and the service are processes, not answers.
         "instance",
         "service",
+        "ui_processes",
     }
     for path in _modules(project / "mc_assets" / "cli"):
         for name in _imports(path, project):

@@ -15,6 +15,8 @@ from mc_assets.project import Project
 if TYPE_CHECKING:
     import dagster as dg
 
+    from mc_assets.steps import Step
+
 __all__ = ["Status", "project_status"]
 
 _RUNS: Final = 5
@@ -92,7 +94,7 @@ def _stale(project: Project) -> tuple[list[str], str]:
     found: list[str] = []
     try:
         for step in all_steps(project, Receipts(project.data)):
-            if not step.current:
+            if not step.current and not _is_made(project, step):
                 found.append(step.title)
     except (ValueError, OSError) as error:
         if not found:
@@ -100,6 +102,31 @@ def _stale(project: Project) -> tuple[list[str], str]:
         # Calibrations go by the newest bar of their series, which is not there yet.
         found.append("what rests on them")
     return found, ""
+
+
+def _is_made(project: Project, step: Step) -> bool:
+    """Whether a step would find all simulations of its study finished, though without a receipt.
+
+    A study with code of the user's never has one, and one that was run by itself has none yet: what
+    it asks for is made up anew and compared with its results.
+    """
+    if tuple(step.assets) != ("simulations",):
+        return False
+    from engine.studies import load_results, load_study
+    from engine.studies.until import extend
+    from mc_assets.stored_market_data import StoredMarketData
+
+    assert step.partitions is not None
+    name = step.partitions[0].partition("|")[2]
+    try:
+        study = load_study(project.study_file(name))
+        results = load_results(project.data, study.name)
+        job = study.resolve(StoredMarketData(project))
+    except (ValueError, OSError):
+        return False  # running it says what is wrong
+    if job.settings.until is not None:
+        job = extend(job, results.summary.seeds)
+    return job.fingerprint == results.fingerprint and not results.missing
 
 
 def _dagster(project: Project, now: datetime.datetime) -> tuple[pl.DataFrame, pl.DataFrame]:

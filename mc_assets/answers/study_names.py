@@ -164,7 +164,10 @@ def _of_name(project: Project, study: str) -> tuple[Path, ...]:
     data = project.data
     places = [
         data / "results" / study,
+        # Tables with a file for each study, and those with one for each of its dates or windows.
         *sorted(path for path in data.glob(f"*/{glob.escape(study)}.parquet") if kind_of(path)),
+        data / "nightly_statistics" / study,
+        data / "walk_forward" / study,
         project.reports / f"{study}.html",
     ]
     return tuple(path for path in places if path.exists())

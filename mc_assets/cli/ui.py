@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    import subprocess
+    from mc_assets.ui_processes import UiProcesses
 
 # How many ports are looked at for a free one.
 _PORTS = 20
@@ -19,14 +19,11 @@ def ui(
 ) -> None:
     """Open the Dagster UI; runs, history and partitions are kept in data/dagster_home."""
     import os
-    import signal
-    import subprocess
-    import sys
 
-    from engine.home import shipped
     from mc_assets.answers.report_pages import REPORTS_PORT, report_address, serving_reports
     from mc_assets.instance import using_dagster_home
     from mc_assets.project import Project
+    from mc_assets.ui_processes import UiProcesses
 
     project = Project.from_environment()
     asked, port = port, _free_port(host, port)
@@ -36,38 +33,28 @@ def ui(
         using_dagster_home(project) as lock,
         serving_reports(project.reports) as reports,
     ):
-        command = [
-            sys.executable,
-            *("-m", "dagster", "dev"),
-            *("-w", str(shipped("mc_assets", "workspace.yaml"))),
-            *("-h", host, "-p", str(port), "--log-level", "error"),
-        ]
-        typer.echo("Starting Dagster …")
-        # A shell makes its background jobs ignore Ctrl-C; Dagster would inherit that and could not
-        # be stopped.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        process = subprocess.Popen(
-            command,
-            # Not the project: Dagster warns about the settings template there.
-            cwd=project.dagster_home,
+        environment = os.environ | {
             # `dagster dev` prints a notice about its successor on every start. Its processes have
             # working directories of their own.
-            env=os.environ
-            | {
-                "PYTHONWARNINGS": "ignore::FutureWarning",
-                "MC_HOME": str(project.root),
-                REPORTS_PORT: str(reports),
-            },
-            pass_fds=(lock,),
+            "PYTHONWARNINGS": "ignore::FutureWarning",
+            "MC_HOME": str(project.root),
+            REPORTS_PORT: str(reports),
+        }
+        processes = UiProcesses(project, host, port, environment, lock)
+        typer.echo("Starting Dagster …")
+        if not processes.has_daemon:
+            typer.echo("another `mc ui` is open on this home: it runs what is launched here")
+        with processes.started():
+            if _answers(host, port, processes):
+                typer.echo(f"Dagster UI: http://{host}:{port}   Ctrl-C stops it")
+                typer.echo(f"Reports:    {report_address('')}")
+            was_asked = processes.wait(
+                lambda: typer.echo("the other `mc ui` has ended: this one runs what is launched")
+            )
+    if not was_asked:
+        typer.echo(
+            "Dagster ended by itself; `mc ui` starts it again, and backfills go on", err=True
         )
-        # Ctrl-C in a terminal reaches Dagster, which stops its own processes; wait for it.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        if _answers(host, port, process):
-            typer.echo(f"Dagster UI: http://{host}:{port}   Ctrl-C stops it")
-            typer.echo(f"Reports:    {report_address('')}")
-        code = process.wait()
-    if code not in (0, -signal.SIGINT, -signal.SIGTERM, 130):
         raise typer.Exit(code=1)
 
 
@@ -91,12 +78,12 @@ def _free_port(host: str, port: int) -> int:
     raise ValueError(f"--port: none of the {_PORTS} ports from {port} on {host} is free")
 
 
-def _answers(host: str, port: int, process: subprocess.Popen[bytes]) -> bool:
+def _answers(host: str, port: int, processes: UiProcesses) -> bool:
     """Wait until the webserver accepts connections; False if Dagster ended before."""
     import socket
     import time
 
-    while process.poll() is None:
+    while processes.are_alive():
         with socket.socket() as probe:
             probe.settimeout(1.0)
             if probe.connect_ex((host, port)) == 0:

@@ -15,6 +15,7 @@ from mc_assets.defs.bars import bars
 from mc_assets.defs.chosen_dates import DatesConfig, dates_of_series
 from mc_assets.defs.column_schema import column_schema
 from mc_assets.defs.freshness import made_at_night
+from mc_assets.defs.launchpad import configured, launchpad_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_periods
@@ -112,6 +113,7 @@ _STEADY = dg.AssetCheckSpec(
     code_version=", ".join(f"{model} {version}" for model, version in ESTIMATOR_VERSIONS.items()),
     metadata=column_schema(CALIBRATION_SCHEMA, _DESCRIPTIONS),
     check_specs=[_ANSWERED, _STEADY],
+    config_schema=launchpad_schema(CalibrationsConfig),
     description=(
         "Parameters of every price model for a series, from bars up to the as-of date and none "
         "after it, with standard errors. A model that cannot be estimated is a row with status "
@@ -119,9 +121,7 @@ _STEADY = dg.AssetCheckSpec(
         "or the last, or a year before: every weekday in it, or the `dates` of the configuration."
     ),
 )
-def calibrations(
-    context: dg.AssetExecutionContext, config: CalibrationsConfig, laboratory: Laboratory
-) -> Materialized:
+def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Estimate every model for this run's series and dates."""
     from mc_assets.calibration_store import CalibrationStore
     from mc_assets.market_data import load_series
@@ -131,6 +131,7 @@ def calibrations(
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
+    config = configured(context, CalibrationsConfig)
     known = load_series(project.series)
     market_data = StoredMarketData(project)
     store = CalibrationStore(project.data)

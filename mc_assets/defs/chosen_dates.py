@@ -3,14 +3,23 @@
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import dagster as dg
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from engine.errors import Refusal
 from mc_assets.periods import chosen_dates
 
 __all__ = ["DatesConfig", "dates_config", "dates_of_keys", "dates_of_series"]
+
+
+def _day(text: str) -> str:
+    """Refuse what is no day before a run is begun; which days there are, its partitions say."""
+    day = datetime.date.fromisoformat(text)
+    if str(day) != text:
+        raise ValueError("a day is written YYYY-MM-DD")
+    return text
 
 
 class DatesConfig(dg.Config):
@@ -22,7 +31,7 @@ class DatesConfig(dg.Config):
         Days YYYY-MM-DD; by default every weekday of the partitions.
     """
 
-    dates: list[str] = Field(
+    dates: list[Annotated[str, AfterValidator(_day)]] = Field(
         default=[],
         description="Only these days YYYY-MM-DD; by default every weekday of the partitions.",
     )

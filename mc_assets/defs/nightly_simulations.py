@@ -8,6 +8,7 @@ from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.chosen_dates import DatesConfig, dates_of_keys
 from mc_assets.defs.code_version import engine_version
+from mc_assets.defs.launchpad import configured, launchpad_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, study_periods
 from mc_assets.defs.previews import best_metadata, headline_preview
@@ -32,6 +33,7 @@ __all__ = ["nightly_simulations"]
             ),
         ),
     ],
+    config_schema=launchpad_schema(DatesConfig),
     description=(
         "Statistics of a study as it would have run on a date: that day's calibration, no bar "
         "after it. The nightly chain takes the studies marked `nightly: true`; any other can be "
@@ -39,15 +41,14 @@ __all__ = ["nightly_simulations"]
         "`calibrations`."
     ),
 )
-def nightly_simulations(
-    context: dg.AssetExecutionContext, config: DatesConfig, laboratory: Laboratory
-) -> Materialized:
+def nightly_simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Run this run's studies as of its dates."""
     from engine.studies import Study, load_definition
     from mc_assets.stored_market_data import StoredMarketData
     from mc_assets.study_tables import write_nightly_statistics
 
     project = laboratory.project
+    config = configured(context, DatesConfig)
     asked = [
         (name, key, dates)
         for name, keys in grouped(context.partition_keys, "study").items()

@@ -16,11 +16,10 @@ import dagster as dg
 from engine.jobs.blocks import BLOCKS
 from mc_assets.market_data.series_file import load_series
 from mc_assets.offered_periods import PERIODS
-from mc_assets.offered_studies import POLICIES, SEARCHED, STUDIES
+from mc_assets.offered_studies import POLICIES, SEARCHED, STUDIES, WALKED, WINDOWS
 from mc_assets.periods import as_of_span
 from mc_assets.policy_files import MOST_TRAININGS
 from mc_assets.project import Project
-from mc_assets.study_files import partition_names, walked_studies
 
 __all__ = [
     "STRATEGIES",
@@ -45,7 +44,6 @@ __all__ = [
     "walked",
     "window_of",
     "windows",
-    "windows_of_study",
     "years",
 ]
 
@@ -81,17 +79,9 @@ series = dg.StaticPartitionsDefinition(declared.keys)
 #: Study files by name, and those of them with an objective (`mc_assets.offered_studies`).
 studies = dg.DynamicPartitionsDefinition(name=STUDIES)
 searched = dg.DynamicPartitionsDefinition(name=SEARCHED)
-# A mapping from windows to studies is a part of the code: a study that comes to be walked forward
-# appears when the definitions are loaded again.
-_names = partition_names(_project.studies)
-_walked = {
-    name: count for name, count in walked_studies(_project.studies).items() if name in _names
-}
-walked = dg.StaticPartitionsDefinition(list(_walked))
-# A study has as many windows as it says: a grid would offer some that are not there.
-windows = dg.StaticPartitionsDefinition(
-    [f"{name}@{number:03d}" for name, count in _walked.items() for number in range(count)]
-)
+#: Studies that say how they are walked forward, and `STUDY@NUMBER` of each of their windows.
+walked = dg.DynamicPartitionsDefinition(name=WALKED)
+windows = dg.DynamicPartitionsDefinition(name=WINDOWS)
 seed_blocks = dg.StaticPartitionsDefinition([f"{block:02d}" for block in range(BLOCKS)])
 _first, _last = as_of_span(declared)
 _ended = _last < datetime.datetime.now(datetime.UTC).date()
@@ -144,12 +134,6 @@ def window_of(key: str) -> tuple[str, int]:
     """Return the study and the number of a key of `windows`."""
     study, _, number = key.rpartition("@")
     return study, int(number)
-
-
-def windows_of_study() -> dg.StaticPartitionMapping:
-    """Return which study each window belongs to."""
-    keys = windows.get_partition_keys()
-    return dg.StaticPartitionMapping({key: window_of(key)[0] for key in keys})
 
 
 def grouped(keys: Iterable[str], dimension: str) -> Mapping[str, list[dg.MultiPartitionKey]]:

@@ -14,6 +14,7 @@ from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.code_version import engine_version
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.launchpad import configured, launchpad_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, study_seed_blocks
 from mc_assets.defs.previews import rows_preview
@@ -80,6 +81,7 @@ class SimulationsConfig(dg.Config):
         {column.name: column.description for column in fixed_columns()},
     ),
     check_specs=[_NOT_FAILED],
+    config_schema=launchpad_schema(SimulationsConfig),
     code_version=engine_version(),
     description=(
         "One row per simulation (one parameter set on one path): parameters, seed, status and "
@@ -87,9 +89,7 @@ class SimulationsConfig(dg.Config):
         "has computed in the same world are kept; the others are computed."
     ),
 )
-def simulations(
-    context: dg.AssetExecutionContext, config: SimulationsConfig, laboratory: Laboratory
-) -> Materialized:
+def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Run the seed blocks of this run's partitions."""
     from engine.jobs import Progress
     from engine.studies import load_study, run_block
@@ -97,6 +97,7 @@ def simulations(
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
+    config = configured(context, SimulationsConfig)
     market_data = StoredMarketData(project)
     executor = executor_named(config.executor)
     workers = config.workers or laboratory.workers or "auto"

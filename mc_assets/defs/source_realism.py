@@ -11,6 +11,7 @@ from mc_assets.automation.settings import load_automation
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.chosen_dates import DatesConfig, dates_of_series
 from mc_assets.defs.column_schema import column_schema
+from mc_assets.defs.launchpad import configured, launchpad_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import declared, grouped, series_periods
@@ -75,14 +76,13 @@ _MODELS = tuple(
         )
         for model in _MODELS
     ],
+    config_schema=launchpad_schema(DatesConfig),
     description=(
         "Volatility, tails, autocorrelation, leverage, drawdowns and distances of simulated "
         "paths beside those of the bars, each with its Monte Carlo error: what a model misses."
     ),
 )
-def source_realism(
-    context: dg.AssetExecutionContext, config: DatesConfig, laboratory: Laboratory
-) -> Materialized:
+def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Compare every calibrated model with the bars, for this run's series and dates."""
     from engine.realism import compare_with_history
     from mc_assets.as_of_table import AsOfTable
@@ -92,6 +92,7 @@ def source_realism(
     from mc_assets.stored_market_data import StoredMarketData
 
     project = laboratory.project
+    config = configured(context, DatesConfig)
     known = load_series(project.series)
     market_data = StoredMarketData(project)
     store = CalibrationStore(project.data)

@@ -8,7 +8,7 @@ import polars as pl
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
 from mc_assets.defs.materialized import Materialized
-from mc_assets.defs.partitions import walked, window_of, windows, windows_of_study
+from mc_assets.defs.partitions import walked, window_of, windows
 from mc_assets.resources import Laboratory
 
 __all__ = ["walk_forward", "walk_forward_windows"]
@@ -70,7 +70,9 @@ def walk_forward_windows(context: dg.AssetExecutionContext, laboratory: Laborato
     owners=["team:quant"],
     partitions_def=walked,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    deps=[dg.AssetDep(walk_forward_windows, partition_mapping=windows_of_study())],
+    # Which window is of which study would be a part of the code: a study that came while the UI is
+    # open would have none. What is missing of its own windows is made.
+    deps=[dg.AssetDep(walk_forward_windows, partition_mapping=dg.AllPartitionMapping())],
     pool="walk_forward",
     description=(
         "What the choices of all windows came to: efficiency, selection loss and stability, each "

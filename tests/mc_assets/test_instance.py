@@ -11,7 +11,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mc_assets.instance import open_instance, using_dagster_home
+from mc_assets.instance import fail_runs_of_ui, open_instance, using_dagster_home
+from mc_assets.own_runs import IS_TERMINAL
 from mc_assets.project import Project
 
 
@@ -26,9 +27,11 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-def _orphan(project: Project) -> str:
+def _orphan(project: Project, tags: dict[str, str] | None = None) -> str:
     with open_instance(project) as instance:
-        run = instance.create_run_for_job(_nothing, status=dg.DagsterRunStatus.STARTED)
+        run = instance.create_run_for_job(
+            _nothing, status=dg.DagsterRunStatus.STARTED, tags=tags or {}
+        )
     return run.run_id
 
 
@@ -56,6 +59,14 @@ def test_a_run_of_another_living_user_is_left_alone(home: Project) -> None:
         run_id = _orphan(home)
         with using_dagster_home(home):
             assert _status(home, run_id) == dg.DagsterRunStatus.STARTED
+
+
+def test_the_end_of_a_ui_fails_its_runs_and_leaves_those_of_terminals_alone(home: Project) -> None:
+    with using_dagster_home(home):
+        of_ui, of_terminal = _orphan(home), _orphan(home, IS_TERMINAL)
+        assert fail_runs_of_ui(home) == 1
+        assert _status(home, of_ui) == dg.DagsterRunStatus.FAILURE
+        assert _status(home, of_terminal) == dg.DagsterRunStatus.STARTED
 
 
 WORKER = """

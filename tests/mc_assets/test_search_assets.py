@@ -82,11 +82,13 @@ def _walks() -> None:
     from mc_assets.defs.partitions import walked, windows
     from mc_assets.project import Project
 
-    folder = Project.from_environment().data / "walk_forward" / "walked" / "generations"
-    found: dict[str, Any] = {"windows": windows.get_partition_keys()}
-    found["walked"] = walked.get_partition_keys()
+    project = Project.from_environment()
+    folder = project.data / "walk_forward" / "walked" / "generations"
+    found: dict[str, Any] = {}
     with dg.DagsterInstance.ephemeral() as instance:
-        offer_studies(instance, Project.from_environment())
+        offer_studies(instance, project)
+        found["windows"] = windows.get_partition_keys(dynamic_partitions_store=instance)
+        found["walked"] = walked.get_partition_keys(dynamic_partitions_store=instance)
         alone = _materialize(instance, "walk_forward_windows", "walked@001")
         stamp = (folder / "000001.parquet").stat().st_mtime_ns
         whole = _materialize(instance, "walk_forward_windows", "walked@000", "walked@002")
@@ -95,6 +97,12 @@ def _walks() -> None:
         found["keys"] = sorted(whole)
         summed = _materialize(instance, "walk_forward", "walked")["walked"]
         found["sum"] = {key: str(value) for key, value in summed.items()}
+        # A study that comes to be walked forward, while the definitions stay as they are loaded.
+        text = (project.studies / "walked.yaml").read_text().replace("name: walked", "name: later")
+        (project.studies / "later.yaml").write_text(text)
+        offer_studies(instance, project)
+        found["later"] = sorted(_materialize(instance, "walk_forward_windows", "later@002"))
+        found["later_sum"] = "sentence" in _materialize(instance, "walk_forward", "later")["later"]
     print(json.dumps(found))
 
 
@@ -144,6 +152,8 @@ def test_windows_are_partitions_that_are_kept_and_summed_up(tmp_path: Path) -> N
     assert found["sum"]["sentence"].startswith("3 windows, 4 parameter sets: a net_pnl of")
     assert found["sum"]["windows"].splitlines()[-1].startswith("| all |")
     assert float(found["sum"]["selection_loss"]) > 0.0
+    assert found["later"] == ["later@002"]
+    assert found["later_sum"]
 
 
 def test_a_night_searches_the_studies_that_are_marked_so(tmp_path: Path) -> None:

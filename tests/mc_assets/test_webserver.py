@@ -59,14 +59,18 @@ def webserver(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         log.close()
 
 
-def _ask(address: str, query: str) -> dict:
+def _ask(address: str, query: str, **variables: Any) -> dict:
     request = urllib.request.Request(
         f"{address}/graphql",
-        data=json.dumps({"query": query}).encode(),
+        data=json.dumps({"query": query, "variables": variables}).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.loads(answer.read())["data"]
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())["data"]
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return {"refused": refused.read().decode()}
 
 
 def test_the_webserver_lists_the_assets_with_their_groups_kinds_and_owners(webserver: str) -> None:
@@ -98,6 +102,30 @@ def test_the_webserver_lists_the_jobs_and_the_nightly_chain(webserver: str) -> N
     # Nothing runs by itself until a person switches it on.
     assert sensors["nightly_chain"] == "STOPPED"
     assert found[0]["schedules"] == []
+
+
+LAUNCH = """mutation($params: ExecutionParams!) {
+    launchPipelineExecution(executionParams: $params) { __typename
+    ... on RunConfigValidationInvalid { errors { message } } ... on PythonError { message } } }"""
+
+
+def test_the_launchpad_refuses_a_bad_value_and_begins_no_run(webserver: str) -> None:
+    launched = _ask(
+        webserver,
+        LAUNCH,
+        params={
+            "selector": {
+                "repositoryName": "__repository__",
+                "repositoryLocationName": "mc_assets",
+                "pipelineName": "__ASSET_JOB",
+                "assetSelection": [{"path": ["simulations"]}],
+            },
+            "runConfigData": {"ops": {"simulations": {"config": {"workers": 5000}}}},
+        },
+    )
+    assert "found 5000: Input should be less than or equal to 4096" in json.dumps(launched)
+    found = _ask(webserver, "{ runsOrError { ... on Runs { results { runId } } } }")
+    assert found["runsOrError"]["results"] == []
 
 
 @pytest.mark.slow

@@ -28,6 +28,20 @@ source: {model: gbm, parameters: {mu: 0.05, sigma: 0.2}, steps: 60}
 strategy: {name: sma_crossover, parameters: {fast: [3, 5], slow: [20]}}
 seeds: {count: 4}
 """
+OWN = """
+from engine.strategies import SMA, Bar, Int, Order, Strategy
+
+
+class Own(Strategy):
+    window = Int(3, low=2, high=50)
+    mean = SMA(window)
+
+    def on_bar(self, bar: Bar, order: Order) -> None:
+        if bar.close > self.mean:
+            order.target_percent(1.0)
+        else:
+            order.close()
+"""
 
 
 @pytest.fixture
@@ -108,10 +122,40 @@ def test_status_tells_runs_stale_steps_schedules_and_disk_use(project: Project) 
     after = json.loads(runner.invoke(app, ["status", "--json"]).stdout)
     (run,) = after["runs"]
     assert (run["study"], run["state"], run["done"]) == ("quick", "finished", 8)
+    assert "study quick" not in [step["step"] for step in after["stale"]]
     assert {row["folder"] for row in after["disk"]} >= {"simulations", "manifests", "ledger"}
     shown = runner.invoke(app, ["status"]).stdout
     assert "no partition is failed" in shown
     assert "nightly_chain" in shown
+
+
+def test_a_study_with_code_of_ones_own_is_stale_when_it_or_its_code_has_changed_and_else_not(
+    project: Project,
+) -> None:
+    project.series.write_text("series: []\n")
+    (project.studies / "own.py").write_text(OWN)
+    study = project.studies / "quick.yaml"
+    study.write_text(
+        STUDY.replace(
+            "{name: sma_crossover, parameters: {fast: [3, 5], slow: [20]}}",
+            "{name: own, file: own.py, parameters: {window: [3, 5]}}",
+        )
+    )
+
+    def is_stale() -> bool:
+        return "study quick" in project_status(project).stale["step"].to_list()
+
+    runner = CliRunner()
+    assert is_stale()
+    assert runner.invoke(app, ["run", "quick"]).exit_code == 0
+    assert not is_stale()
+    text = study.read_text()
+    study.write_text(text.replace("count: 4", "count: 5"))
+    assert is_stale()
+    study.write_text(text)
+    assert not is_stale()
+    (project.studies / "own.py").write_text(OWN.replace(">", "<"))
+    assert is_stale()
 
 
 def test_the_next_night_follows_the_next_session_of_each_exchange(project: Project) -> None:

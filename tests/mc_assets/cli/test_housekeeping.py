@@ -105,7 +105,12 @@ def test_a_study_is_removed_when_that_is_confirmed_and_its_simulations_stay(home
     assert f"would remove  {home / 'studies' / 'quick.yaml'}" in told
     assert told.splitlines()[-1] == "`mc rm quick --yes` removes them"
     assert "quick  5 simulations" in mc("studies")
+    of_dates = [home / "data" / table / "quick" for table in ("nightly_statistics", "walk_forward")]
+    for folder in of_dates:
+        folder.mkdir(parents=True)
+        (folder / "2016-12-30.parquet").write_bytes(b"")
     mc("rm", "quick", "--yes")
+    assert not any(folder.exists() for folder in of_dates)
     assert list((home / "studies").iterdir()) == []
     assert not (home / "data" / "results" / "quick").exists()
     assert list((home / "data" / "simulations").rglob("*.parquet"))

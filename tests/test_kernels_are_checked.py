@@ -106,6 +106,7 @@ CHECKED_BY = {
     "engine/options/loop.py": POSITIONS,
     "engine/options/metrics.py": POSITIONS,
     "engine/options/path_margin.py": "tests/engine/options/test_path_margin.py",
+    "engine/options/path_reads.py": "tests/engine/options/test_conditions.py",
     "engine/options/positions.py": POSITIONS,
     "engine/options/pricing.py": POSITIONS,
     "engine/options/scan_rules.py": "tests/engine/options/test_scan.py",

@@ -15,9 +15,10 @@ from typing import Any
 
 from engine.compiled import kernel
 from engine.compiled.intrinsics import keep_apart
-from engine.compiled.linking import address_of_compiled
+from engine.compiled.linking import address_of_compiled, call_at
 from engine.compiled.views import floats_at
 from engine.execution.calling import part, rare
+from engine.options.book_conditions import fill_gate
 from engine.options.book_entries import open_booked, quote_legs
 from engine.options.book_exits import close_booked, exercise_early, fill_price
 from engine.options.book_layout import (
@@ -29,6 +30,7 @@ from engine.options.book_layout import (
     DELTA_NOW,
     ENTRY,
     EXPIRY,
+    FILL_CODE,
     FULL,
     GREEKS,
     HALF,
@@ -100,6 +102,8 @@ __all__ = ["book_call"]
 # Bars whose volatility a rank is of: a year of days.
 _RANKED = 252
 _CREDIT_ROLL = 2.0
+# What fills the rows that a strategy reads on a path: the frame of the book.
+call_fill = call_at(1)
 
 
 @cache
@@ -118,6 +122,10 @@ def _book(frame: int, number: int, first: int, used: int) -> int:
     b = book_at(frame)
     taken = floats_at(used, 1)
     b.account[USED] = taken[0]
+    if number == 0 and b.reads[FILL_CODE] != 0:
+        call_fill(b.reads[FILL_CODE], frame)  # the first set on a new path
+    if b.steps.shape[0] > 0:
+        fill_gate(b, number)
     code = _trade(b, number, first)
     taken[0] = b.account[USED]
     return code
@@ -318,6 +326,8 @@ def _due(b: Any, rules: Any, bar: int, first: int) -> bool:
     if every != 0 and (bar - first) % every != 0:
         return False
     if rules[WEEKDAY] >= 0.0 and b.weekdays[bar] != int(rules[WEEKDAY]):
+        return False
+    if b.gate.shape[0] > 0 and b.gate[bar] == 0.0:
         return False
     if math.isnan(b.series[LEVEL, bar]) or _free(b, rules) < 0:
         return False

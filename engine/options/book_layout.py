@@ -22,6 +22,7 @@ from engine.options.path_margin import MARGIN_ROOM
 from engine.options.scan_rules import HELD_SCAN_WIDTH
 from engine.options.smile_rows import SMILE_WIDTH
 from engine.options.strike_grid import GRID_WIDTH
+from engine.strategies.conditions import STEP_WIDTH
 
 __all__ = ["BookArrays", "book_at"]
 
@@ -120,6 +121,16 @@ QUOTED_DELTA: Final = 3
 FRESH: Final = 4  # non-zero: a quote that is not too old
 QUOTE_WIDTH: Final = 5
 
+# --- reads: int64[READS_WIDTH], how rows that a strategy reads are filled on a path: addresses ---
+SIMULATION: Final = 0  # of the frame of the simulation
+PLANS: Final = 1
+PLAN_COUNT: Final = 2
+PLAN_WIDTH: Final = 3
+WORK: Final = 4
+ROW_FLAGS: Final = 5
+FILL_CODE: Final = 6  # 0: there is nothing to read
+READS_WIDTH: Final = 7
+
 # --- codes: int64[CODES_WIDTH], addresses of what is compiled where it is asked for ----------
 OWN_FRAME: Final = 0  # of the book itself
 AMERICAN_CODE: Final = 1
@@ -133,6 +144,7 @@ _ARRAYS: Final = (
     *("series", "tables", "surface", "terms", "own", "plans", "positions", "states", "holdings"),
     *("account", "totals", "curve", "tape", "margin", "margin_room", "calls", "scans", "weekdays"),
     *("listed", "grid", "ticks", "contracts", "quotes", "strikes", "pad", "codes"),
+    *("reads", "rows", "row_of", "row_flags", "row_work", "steps", "gate"),
 )
 _FIRST_SIZE: Final = len(_ARRAYS)
 # The arrays whose sizes are known only when it runs, with the axes that are.
@@ -140,6 +152,8 @@ _OPEN_AXES: Final = {
     "series": (1,), "tables": (1,), "surface": (0,), "plans": (0, 1), "curve": (0,),
     "tape": (1,), "margin": (0,), "weekdays": (0,), "listed": (0, 1), "grid": (0,),
     "ticks": (0,), "contracts": (0,), "quotes": (1, 2),
+    "rows": (0,), "row_of": (0, 1), "row_flags": (0,), "row_work": (0,),
+    "steps": (0,), "gate": (0,),
 }  # fmt: skip
 _SIZES: Final = [(name, axis) for name, axes in _OPEN_AXES.items() for axis in axes]
 _KNOWN: Final[dict[str, tuple[int, ...]]] = {
@@ -153,9 +167,14 @@ _KNOWN: Final[dict[str, tuple[int, ...]]] = {
     "scans": (MOST_POSITIONS, HELD_SCAN_WIDTH), "weekdays": (0,), "listed": (0, 0),
     "grid": (0, GRID_WIDTH), "ticks": (0, 2), "contracts": (0, CONTRACT_WIDTH),
     "quotes": (QUOTE_WIDTH, 0, 0), "strikes": (MOST_LEGS,), "pad": (PAD_WIDTH,),
-    "codes": (CODES_WIDTH,),
+    "codes": (CODES_WIDTH,), "reads": (READS_WIDTH,),
+    # Rows of indicators one behind the other, and which of them each output of a set is.
+    "rows": (0,), "row_of": (0, 0), "row_flags": (0,), "row_work": (0,),
+    "steps": (0, STEP_WIDTH), "gate": (0,),
 }  # fmt: skip
-_WHOLE: Final = frozenset({"calls", "weekdays", "listed", "codes"})
+_WHOLE: Final = frozenset(
+    {"calls", "weekdays", "listed", "codes", "reads", "row_of", "row_flags", "steps"}
+)
 
 
 def _layout() -> Layout:

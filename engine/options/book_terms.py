@@ -71,6 +71,7 @@ def asks_for_book(strategy: Any, legs: Sequence[Leg], settings: OptionSettings) 
         or settled_in(strategy, settings) == "physical"
         or holds_underlying(legs)
         or strategy.secured
+        or strategy.indicators
         or settings.listing is not None
         or settings.chain is not None
         or wider

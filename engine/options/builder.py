@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.errors import Refusal
+from engine.strategies.conditions import read_condition
 from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
 
@@ -30,6 +31,12 @@ class OptionBuilder:
     >>> wide = mc.Strategy.short_strangle().put_otm(3.0).call_otm(2.0).roll_at_dte(0).build()
     >>> wide.parameters["put_otm"].default
     3.0
+
+    Positions may wait for a condition over indicators:
+
+    >>> above = mc.Strategy.short_strangle().put_otm(3.0).when("close > sma(50)").build()
+    >>> above.when
+    'close > sma(50)'
     """
 
     def __init__(self, name: str, values: Mapping[str, Any] | None = None) -> None:
@@ -39,12 +46,15 @@ class OptionBuilder:
     def __getattr__(self, name: str) -> Callable[[Any], OptionBuilder]:
         """Return the method that sets a parameter."""
         declared = self._base.parameters
-        if name not in declared:
-            refusal = Refusal(self._base.name, repr(name), f"{', '.join(declared)}, build")
+        if name not in (*declared, "when"):
+            refusal = Refusal(self._base.name, repr(name), f"{', '.join(declared)}, when, build")
             raise AttributeError(str(refusal))
 
         def with_value(value: Any) -> OptionBuilder:
-            declared[name].encode(value)
+            if name == "when":
+                read_condition(value, declared)
+            else:
+                declared[name].encode(value)
             return OptionBuilder(self._base.name, self._values | {name: value})
 
         return with_value
@@ -54,6 +64,9 @@ class OptionBuilder:
         content: dict[str, Any] = {"name": self._base.name, "__doc__": self._base.__doc__}
         content["chosen"] = self._values
         for name, value in self._values.items():
+            if name == "when":
+                content[name] = value
+                continue
             content[name] = copy.copy(self._base.parameters[name])
             content[name].default = value
         made: Any = _Built(self._base.__name__, (self._base,), content)

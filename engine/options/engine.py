@@ -18,9 +18,12 @@ from engine.options.book_terms import check_book, check_rules, check_strikes
 from engine.options.chain_settings import chain_hash, chain_of
 from engine.options.layout import LEG_BARS
 from engine.options.legs import Leg, encode_legs
+from engine.options.path_reads import check_fields, conditioned
 from engine.options.prepared import PreparedOptions
 from engine.options.settings import OptionSettings
 from engine.options.volatility import DYNAMICS
+from engine.strategies.conditions import read_condition
+from engine.strategies.expression import Field
 from engine.strategies.strategy import Strategy
 
 __all__ = ["OPTIONS_VERSION", "OptionEngine"]
@@ -44,9 +47,6 @@ class OptionEngine:
 
     terms: OptionSettings = field(default_factory=lambda: OptionSettings.model_validate({}))
 
-    #: Whether it may be given bars of closes: it reads no others.
-    closes_suffice: bool = True
-
     @property
     def version(self) -> str:
         """Numerical version of the loop, and of what it shares with the engine of bars."""
@@ -65,6 +65,14 @@ class OptionEngine:
         """Whether paths must bring the constants of their model."""
         by_model = self.terms.volatility.kind == "model" and self.terms.chain is None
         return by_model or self.terms.underlying == "future"
+
+    @property
+    def closes_suffice(self) -> bool:
+        """Whether it may be given bars of closes: it reads no others, but for a condition."""
+        if self.terms.when is None:
+            return True
+        parts = [part for each in read_condition(self.terms.when).series for part in each.walk()]
+        return not any(isinstance(part, Field) and part.name in ("high", "low") for part in parts)
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -105,6 +113,8 @@ class OptionEngine:
         if len(symbols) != 1:
             raise Refusal("source", f"{len(symbols)} symbols", f"one, for {strategy.name}")
         _check_execution(execution)
+        strategy = conditioned(strategy, self.terms.when)
+        check_fields(strategy, fields)
         self._check_contracts(source)
         self._check_dynamics(source, fields)
         check_book(strategy, self.legs_of(strategy), self.terms)
@@ -122,6 +132,7 @@ class OptionEngine:
         self, strategy: type[Strategy], execution: Execution, **shape: Any
     ) -> PreparedOptions:
         """Bind it to a strategy and a world."""
+        strategy = conditioned(strategy, self.terms.when)
         return PreparedOptions(strategy, self.legs_of(strategy), self.terms, execution, **shape)
 
     def legs_of(self, strategy: type[Strategy]) -> tuple[Leg, ...]:

@@ -58,12 +58,14 @@ from engine.options.legs import Leg
 from engine.options.listings import option_listing
 from engine.options.loop import run_paths
 from engine.options.path_margin import MARGIN_ROOM, encode_margin
+from engine.options.path_reads import PathReads
 from engine.options.rules import encode_set, encode_terms
 from engine.options.settings import OptionSettings
 from engine.options.smile_rows import SMILE_WIDTH
 from engine.options.smile_settings import SmileVolatility, SurfaceVolatility
 from engine.options.tape import LegTape, trade_columns
 from engine.options.volatility import DYNAMICS
+from engine.strategies.longer_bars import Timeline
 from engine.strategies.scratch import identities_of
 from engine.strategies.strategy import Strategy
 from engine.window import Window
@@ -146,6 +148,11 @@ class PreparedOptions:
         self._plans: dict[tuple[int, bytes], tuple[NDArray[np.float64], int]] = {}
         self._set_market(bars_per_year)
         self._set_contracts(timestamps, exchange, timeframe)
+        timeline = Timeline.of(
+            timeframe, exchange, steps, first_trading_bar=warm_up,
+            bars_per_session=bars_per_session, timestamps=timestamps,
+        )  # fmt: skip
+        self._reads = PathReads(strategy, fields, steps, timeline)
 
     def _set_market(self, bars_per_year: float) -> None:
         """Find the fields that the loop reads, and the numbers that its tables are made of."""
@@ -273,6 +280,9 @@ class PreparedOptions:
             scratch.book = scratch.book or self._book(scratch)
             for name, array in (("tables", tables), ("plans", plans)):
                 scratch.book.put(name, array)
+            if self._reads.any:
+                rows = self._reads.planned(np.ascontiguousarray(parameters))
+                self._reads.put(scratch.book, rows, scratch.frame)
         done = 0
         while done < simulations:
             if scratch.book is not None and booked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from engine.errors import Refusal
 from engine.options.chain_settings import ChainSettings
@@ -13,6 +13,7 @@ from engine.options.legs import Leg
 from engine.options.margin_settings import Margin, ShareMargin
 from engine.options.settings_group import SettingsGroup
 from engine.options.smile_settings import SmileVolatility, SurfaceVolatility
+from engine.strategies.conditions import read_condition
 
 __all__ = [
     "ConstantVolatility",
@@ -192,6 +193,9 @@ class OptionSettings(SettingsGroup):
         spread and strikes are theirs.
     greeks : bool
         Whether profit is told by greek, in `record: {trades: true}` also of each leg.
+    when : str, optional
+        Condition at whose closes alone positions are opened, such as ``close > sma(50)``
+        (`engine.strategies.conditions.read_condition`); it may name parameters of the strategy.
     legs : sequence of Leg, optional
         Of the strategy ``option_legs``, which has none of its own.
     """
@@ -217,7 +221,18 @@ class OptionSettings(SettingsGroup):
     start: date | None = None
     chain: ChainSettings | None = None
     greeks: bool = False
+    when: str | None = None
     legs: tuple[Leg, ...] = ()
+
+    @field_validator("when")
+    @classmethod
+    def _a_condition(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                read_condition(value)
+            except Refusal as refusal:
+                raise Refusal("", refusal.found, refusal.allowed) from None
+        return value
 
     @model_validator(mode="after")
     def _fits(self) -> OptionSettings:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from engine.compiled.code_hash import code_hash
+from engine.errors import Refusal
 from engine.options.engine import OptionEngine
 from engine.options.layout import MOST_POSITIONS, ROLLS, SIZINGS
 from engine.options.legs import Leg
 from engine.options.rules import WEEKDAYS
+from engine.strategies.conditions import Condition, read_condition
+from engine.strategies.expression import Expression
 from engine.strategies.hook_text import StrategyError
 from engine.strategies.parameters import Choice, Float, Int, Parameter
 from engine.strategies.strategy import Strategy
 
 __all__ = ["OptionStrategy"]
+
+# First word of the names of what a condition compares; no attribute is called so.
+_WHEN = "when, comparison"
 
 
 class OptionStrategy(Strategy):
@@ -31,6 +37,9 @@ class OptionStrategy(Strategy):
     ----------
     legs : tuple of Leg
         What a position is.
+    when : str, optional
+        Condition at whose closes alone positions are opened, such as ``close > sma(50)``
+        (`engine.strategies.conditions.read_condition`); it may name declared parameters.
     settlement : str, optional
         Of every study of the strategy, where it makes sense with one only.
     secured : bool
@@ -48,6 +57,8 @@ class OptionStrategy(Strategy):
     """
 
     legs: ClassVar[tuple[Leg, ...]] = ()
+    when: ClassVar[str | None] = None
+    condition: ClassVar[Condition | None] = None
     engine: ClassVar[Any] = OptionEngine()
     settlement: ClassVar[str | None] = None
     secured: ClassVar[bool] = False
@@ -75,6 +86,27 @@ class OptionStrategy(Strategy):
     exit_days = Float(0.0, low=0.0, high=1000.0, doc="days after which to close; 0: never")
     roll = Choice("recentre", list(ROLLS), doc="strikes of what follows on `roll_at_dte`")
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__dict__.get("when") is not None:
+            try:
+                cls.condition = read_condition(cls.__dict__["when"], cls.parameters)
+            except Refusal as refusal:
+                raise refusal.within(cls.__name__) from None
+            own = dict(zip(cls.condition_names(cls.condition), cls.condition.series, strict=True))
+            kept = {n: item for n, item in cls.indicators.items() if not n.startswith(_WHEN)}
+            cls.indicators = kept | own
+
+    @classmethod
+    def condition_names(cls, condition: Condition) -> list[str]:
+        """Return the names by which the series of a condition stand among the indicators."""
+        return [f"{_WHEN} {place + 1}" for place in range(len(condition.series))]
+
+    @classmethod
+    def awaited(cls) -> dict[str, Expression]:
+        """Return the indicators that trading waits for: not those of `when`, which open nothing."""
+        return {n: item for n, item in cls.indicators.items() if not n.startswith(_WHEN)}
+
     @classmethod
     def hooks(cls) -> dict[str, Any]:
         """Return none: legs and rules are data."""
@@ -97,6 +129,7 @@ class OptionStrategy(Strategy):
                 ],
                 "settlement": cls.settlement,
                 "secured": cls.secured,
+                "when": cls.when,
             }
         )
 

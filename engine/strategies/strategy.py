@@ -218,9 +218,14 @@ class Strategy(OptionBuilders):
         }
         found = (
             bars_before(item, encoded, calendar, bars_per_session)
-            for item in cls.indicators.values()
+            for item in cls.awaited().values()
         )
         return max((bars for bars in found if bars is not None), default=0)
+
+    @classmethod
+    def awaited(cls) -> dict[str, Expression]:
+        """Return the indicators that trading waits for, by name."""
+        return cls.indicators
 
     @classmethod
     def code_hash(cls) -> str:

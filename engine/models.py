@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-from importlib.metadata import entry_points
 from typing import Final, NamedTuple
 
 __all__ = ["BUILT_IN", "BuiltIn", "calibrated_on", "estimated_models", "packaged"]
@@ -84,4 +83,6 @@ def packaged() -> dict[str, str]:
 @lru_cache(maxsize=4)
 def _installed(_: tuple[str, ...]) -> dict[str, str]:
     """Return entry points by name; cached, since a search costs milliseconds per look-up."""
+    from importlib.metadata import entry_points  # with a parser of e-mail
+
     return {point.name: point.value for point in entry_points(group="mc_lab.models")}

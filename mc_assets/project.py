@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.home import data_folder, home_folder, shipped
-from mc_assets.policy_files import policy_files
-from mc_assets.study_files import find_study_file, study_files
 
 __all__ = ["Project", "series_path"]
 
@@ -90,13 +88,19 @@ class Project:
     @property
     def study_files(self) -> dict[str, Path]:
         """Study files by the name inside them, in the order of the names."""
+        from mc_assets.study_files import study_files
+
         return study_files(self.studies)
 
     @property
     def policy_files(self) -> dict[str, Path]:
         """Policy files by the name inside them, in the order of the names."""
+        from mc_assets.policy_files import policy_files
+
         return policy_files(self.policies)
 
     def study_file(self, study: str) -> Path:
         """Path of a study given its name or its file; see `find_study_file`."""
+        from mc_assets.study_files import find_study_file
+
         return find_study_file(self.studies, study)

@@ -1,5 +1,7 @@
 """The DuckDB file: rebuilt from Parquet, swapped in whole; `warehouse_queries` asks it.
 
+`published` says whether it is still what the files behind it make.
+
 Readers keep the file they opened, so readers and the nightly run never block each other.
 """
 
@@ -18,12 +20,21 @@ import polars as pl
 
 import engine
 from engine.errors import Refusal
-from engine.files import KINDS, DamagedFile, read_json, verified_files, write_json, write_whole
+from engine.files import KINDS, DamagedFile, verified_files, write_json, write_whole
 from engine.jobs.errors import StudyFailed
 from engine.jobs.ledger import count_trials, read_trials
-from mc_assets.headlines import headline_sql
 from mc_assets.market_data.tick_days import tick_days
 from mc_assets.project import Project
+from mc_assets.published import (
+    PLACEHOLDER,
+    checksum_file,
+    completion_mark,
+    is_current,
+    noted_checksums,
+    published_signature,
+    signature_of_files,
+    sql_texts,
+)
 from mc_assets.stored_schemas import STORED, empty_file
 from mc_assets.study_cells import StudyCells, study_cells
 from mc_assets.study_tables import (
@@ -37,16 +48,12 @@ from mc_assets.study_tables import (
 
 __all__ = [
     "PublishedTable",
-    "check_warehouse",
-    "checksum_file",
-    "noted_checksums",
     "publish_warehouse",
     "refresh_warehouse",
 ]
 
 log = logging.getLogger(__name__)
 
-_INPUT = re.compile(r"\{(\w+)\}")
 # Checksums of the last files that were published: one may be read while the next is swapped in.
 _KEPT_CHECKSUMS = 4
 
@@ -87,7 +94,7 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     fresh.unlink(missing_ok=True)
     try:
         # Before the files are read: what changes meanwhile is published next time.
-        signature = _signature(project)
+        signature = signature_of_files(project)
         with _connected(fresh) as connection:
             # What only views and this module read stands apart from the tables people ask.
             connection.execute("CREATE SCHEMA internal")
@@ -109,42 +116,6 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     return tables
 
 
-def check_warehouse(project: Project) -> None:
-    """Refuse a published file that is not what was written.
-
-    Raises
-    ------
-    DamagedFile
-        If it is missing or damaged.
-    """
-    verified, reason = verified_files(project.data), "is damaged: it has no checksum"
-    for checksum in noted_checksums(project):
-        found = verified.damage(project.warehouse, checksum)
-        if found is None:
-            return
-        reason = found
-    raise DamagedFile(project.warehouse, reason)
-
-
-def checksum_file(project: Project) -> Path:
-    """Return the note of the checksums of the files that were published last."""
-    return project.warehouse.with_name(f".{project.warehouse.name}.json")
-
-
-def noted_checksums(project: Project) -> list[str]:
-    """Return the checksums of the files that were published last, newest first.
-
-    Raises
-    ------
-    DamagedFile
-        If the note of them is damaged.
-    """
-    try:
-        return [str(checksum) for checksum in read_json(checksum_file(project))["checksums"]]
-    except FileNotFoundError:
-        return []
-
-
 def refresh_warehouse(project: Project) -> bool:
     """Publish anew if the files behind the tables have changed: a study was run, say.
 
@@ -156,16 +127,15 @@ def refresh_warehouse(project: Project) -> bool:
     bool
         Whether a file was published.
     """
-    signature = _signature(project)
-    published = _published_signature(project) == signature
-    if published and _looked_for_statistics(project) == signature:
+    if is_current(project):
         return False
+    published = published_signature(project) == signature_of_files(project)
     # Who published before may have had one study in mind: others may lack their statistics still.
     written = _write_missing_statistics(project)
     if written or not published:
         publish_warehouse(project)
     with suppress(OSError):
-        write_whole(_mark(project), _signature(project).encode())
+        write_whole(completion_mark(project), signature_of_files(project).encode())
     return written or not published
 
 
@@ -200,9 +170,9 @@ def _build(
         connection.unregister("frame")
     published: list[PublishedTable] = []
     view_files: dict[Path, None] = {}
-    for name, text in _in_order(_sql_texts(project)).items():
+    for name, text in _in_order(sql_texts(project)).items():
         inputs = {
-            word: _inputs(project, word, cells, damages) for word in set(_INPUT.findall(text))
+            word: _inputs(project, word, cells, damages) for word in set(PLACEHOLDER.findall(text))
         }
         needs = _tables_read(text)
         if not all(inputs.values()) or (needs | {name}) & absent:
@@ -233,17 +203,6 @@ def _build(
     return published, not (damages or cells.damages)
 
 
-def _published_signature(project: Project) -> str | None:
-    """Return the signature of the whole files that the published tables were made from."""
-    try:
-        check_warehouse(project)
-        with duckdb.connect(str(project.warehouse), read_only=True) as connection:
-            ((signature,),) = connection.sql("SELECT signature FROM internal.published").fetchall()
-    except (duckdb.Error, DamagedFile):
-        return None
-    return signature if signature is None else str(signature)
-
-
 def _write_missing_statistics(project: Project) -> bool:
     """Write the statistics of studies that have none of their present rows; True if any."""
     written, trials = False, count_trials(project.data)
@@ -266,14 +225,6 @@ def _write_missing_statistics(project: Project) -> bool:
     return written
 
 
-def _looked_for_statistics(project: Project) -> str | None:
-    """Return the signature of the files when every study was last given its statistics."""
-    try:
-        return _mark(project).read_text(encoding="utf-8")
-    except OSError:
-        return None
-
-
 def _write_checksum(project: Project, fresh: Path) -> None:
     """Write down the checksum of a file that is about to be swapped in, beside the last ones.
 
@@ -291,10 +242,6 @@ def _write_checksum(project: Project, fresh: Path) -> None:
     write_json(checksum_file(project), {"checksums": kept})
 
 
-def _mark(project: Project) -> Path:
-    return project.warehouse.with_name(f".{project.warehouse.name}.complete")
-
-
 def _trials(project: Project) -> pl.DataFrame:
     """Every trial, and whether it is archived."""
     counted, archived = (read_trials(project.data, archived=gone) for gone in (False, True))
@@ -304,35 +251,6 @@ def _trials(project: Project) -> pl.DataFrame:
             archived.with_columns(archived=pl.lit(value=True)),
         ]
     )
-
-
-def _signature(project: Project) -> str:
-    """Hash the names, sizes, times and inodes of every file behind the tables, and their SQL.
-
-    What was verified when it was published, and has none of them changed, is still whole.
-    """
-    texts = list(_sql_texts(project).values())
-    words = {word for text in texts for word in _INPUT.findall(text)}
-    folders = words | {"results", "manifests", "ledger"}
-    digest = hashlib.sha256("\0".join(texts).encode())
-    for name in sorted(folders):
-        for folder, inner, files in os.walk(project.data / name):
-            inner.sort()
-            for file in sorted(files):
-                if not file.startswith("."):
-                    status = os.stat(os.path.join(folder, file))
-                    place = os.path.relpath(os.path.join(folder, file), project.data)
-                    times = f"{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
-                    digest.update(f"{place}|{status.st_size}|{times}".encode())
-    return digest.hexdigest()
-
-
-def _sql_texts(project: Project) -> dict[str, str]:
-    """Read the SQL of every table, and write out the columns of the headline statistics."""
-    return {
-        path.stem: path.read_text(encoding="utf-8").replace("{headlines}", headline_sql())
-        for path in sorted(project.sql.glob("*.sql"))
-    }
 
 
 def _in_order(texts: dict[str, str]) -> dict[str, str]:

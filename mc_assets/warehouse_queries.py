@@ -14,26 +14,30 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import duckdb
-import polars as pl
 
 from engine.errors import Refusal
-from engine.execution.metric_groups import all_metrics
 from mc_assets.project import Project
+from mc_assets.published import check_warehouse
 from mc_assets.sql_question import check_plan, check_question
-from mc_assets.warehouse import check_warehouse
 
-__all__ = ["Limits", "query_warehouse"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["FirstRows", "Limits", "first_rows", "query_warehouse"]
+
+T = TypeVar("T")
 
 _NO_FRAME_KIND: Final = re.compile(r"\b(INTERVAL|BLOB|BIT|UNION)\b|\bMAP\((?!VARCHAR)")
 _NESTED_KIND: Final = re.compile(r"\[|\b(STRUCT|MAP)\b")
 _MISSING_COLUMN: Final = re.compile(r'column(?: named)? "([^"]+)"', re.IGNORECASE)
+_NUMBER: Final = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\))$")
 _GIGABYTES: Final = "MC_SQL_GIGABYTES"
 _SECONDS: Final = "MC_SQL_SECONDS"
 
@@ -66,6 +70,55 @@ class Limits:
         """
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
         return cls(_setting(_GIGABYTES, memory / 2.0), _setting(_SECONDS, 600.0))
+
+
+@dataclass(frozen=True)
+class FirstRows:
+    """The first rows of an answer, for who shows no more of it.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Their names.
+    numeric : tuple of bool
+        Whether a column holds numbers.
+    rows : list of tuple
+        Values, a tuple per row.
+    total : int
+        Rows of the whole answer.
+    """
+
+    columns: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: list[tuple[Any, ...]]
+    total: int
+
+
+def first_rows(
+    project: Project, query: str, count: int, *, limits: Limits | None = None, unsafe: bool = False
+) -> FirstRows:
+    """Answer a question from the published file with the first rows alone.
+
+    The rest is counted, not made. The arguments, and what is raised, are those of
+    `query_warehouse`.
+
+    Parameters
+    ----------
+    count : int
+        How many rows at most.
+    """
+
+    def read(relation: duckdb.DuckDBPyRelation) -> FirstRows:
+        rows = relation.limit(count + 1).fetchall()
+        more = len(rows) > count
+        return FirstRows(
+            columns=tuple(relation.columns),
+            numeric=tuple(bool(_NUMBER.search(str(kind))) for kind in relation.types),
+            rows=rows[:count],
+            total=int(relation.aggregate("count(*)").fetchall()[0][0]) if more else len(rows),
+        )
+
+    return _asked(project, query, read, limits=limits, unsafe=unsafe)
 
 
 def query_warehouse(
@@ -105,6 +158,24 @@ def query_warehouse(
         names what helps where it is no question, takes more than its limits, asks for a table or
         column that is not there, or the published file is damaged.
     """
+
+    def read(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+        frame: pl.DataFrame = (relation if rows is None else relation.limit(rows)).pl()
+        return frame
+
+    return _asked(project, query, read, flat=flat, limits=limits, unsafe=unsafe)
+
+
+def _asked(
+    project: Project,
+    query: str,
+    read: Callable[[duckdb.DuckDBPyRelation], T],
+    *,
+    flat: bool = False,
+    limits: Limits | None,
+    unsafe: bool,
+) -> T:
+    """Return what `read` makes of the answer, within the fence."""
     if not project.warehouse.exists():
         raise ValueError(
             "warehouse: nothing is published yet; `mc run` or `mc run STUDY` makes something to ask"
@@ -118,13 +189,13 @@ def query_warehouse(
         try:
             _attach(connection, project.warehouse, Path(folder))
             if unsafe:
-                return _answer(connection, query, flat, rows)
+                return read(_answer(connection, query, flat))
             statement = check_question(connection, query)
             _fence(connection, limits)
             with _interrupted_after(connection, limits.seconds):
                 if statement is not None:
                     check_plan(connection, statement)
-                return _answer(connection, query, flat, rows)
+                return read(_answer(connection, query, flat))
         except duckdb.InterruptException:
             raise Refusal(
                 "query",
@@ -147,14 +218,12 @@ def _attaching(file: Path) -> str:
 
 
 def _answer(
-    connection: duckdb.DuckDBPyConnection, query: str, flat: bool, rows: int | None
-) -> pl.DataFrame:
+    connection: duckdb.DuckDBPyConnection, query: str, flat: bool
+) -> duckdb.DuckDBPyRelation:
     relation = connection.sql(query)
     if relation is None:
         raise Refusal("query", "a statement without a result", "a SELECT")
-    relation = _readable(relation, flat)
-    frame: pl.DataFrame = (relation if rows is None else relation.limit(rows)).pl()
-    return frame
+    return _readable(relation, flat)
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, file: Path, folder: Path) -> None:
@@ -215,6 +284,9 @@ def _setting(name: str, default: float) -> float:
 
 def _refusal(error: duckdb.Error) -> Refusal:
     """Say in one sentence what is wrong with a query, and which command helps."""
+    # Declared with the settings of the engine, which an answer does without.
+    from engine.execution.metric_groups import all_metrics
+
     text = str(error).partition("\nLINE ")[0].partition(": ")[2] or str(error)
     sentence = " ".join(text.split())
     column = _MISSING_COLUMN.search(sentence)

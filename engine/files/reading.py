@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PurePath
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import Refusal
 from engine.files.kinds import KINDS, kind_of
 from engine.files.seal import SEAL, is_whole
 from engine.files.verified import verified_files
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["DamagedFile", "parse_json", "read_footer", "read_json", "read_parquet"]
 
@@ -65,6 +66,8 @@ def read_parquet(
     DamagedFile
         If it is missing or not what was written.
     """
+    import polars as pl  # who reads JSON alone does not wait for it
+
     _check(root, path)
     return pl.read_parquet(path, columns=columns, hive_partitioning=False, **options)
 
@@ -77,6 +80,8 @@ def read_footer(root: Path, path: Path, key: str) -> str | None:
     DamagedFile
         If the file is missing or not what was written.
     """
+    import polars as pl
+
     _check(root, path)
     return pl.read_parquet_metadata(path).get(key)
 

@@ -9,11 +9,12 @@ import json
 import os
 import threading
 from pathlib import Path
-from typing import Any, Final
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.files.seal import SEAL, UNSEALED, seal
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = [
     "json_bytes",

@@ -23,7 +23,6 @@ from engine.jobs.settings import JobSettings, PathSettings, Record, settings_ref
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
-from engine.options.settings import OptionSettings
 from engine.sources import Historical, Source
 from engine.sources.dynamics import dynamics_of
 from engine.strategies import Strategy, get_strategy, load_user_strategies, strategy_names
@@ -44,7 +43,6 @@ from engine.studies.resolve_source import (
 from engine.studies.resolve_space import check_sources, fit_distributions, resolve_space
 from engine.studies.resolve_window import bars_before, resolve_warm_up
 from engine.studies.seeds import resolve_seeds
-from engine.studies.tick_streams import on_ticks, with_ticks
 
 __all__ = ["resolve", "resolve_strategy", "strategy_of"]
 
@@ -78,7 +76,10 @@ def resolve(
     """
     _check_search(definition, file)
     in_python = live.source is not None
-    live = with_ticks(definition, live, file)
+    if definition.ticks:
+        from engine.studies.tick_streams import with_ticks  # loads a room that few studies need
+
+        live = with_ticks(definition, live, file)
     execution = _execution(definition, live)
     origin = _source(definition, live, file, market_data, execution)
     source = origin.source
@@ -287,6 +288,8 @@ def _engine(
     """Return the engine of a strategy with what the study says to it; files begin at `folder`."""
     engine: Engine = engine_of(strategy)
     if live.ticks is not None:
+        from engine.studies.tick_streams import on_ticks
+
         engine = on_ticks(definition, strategy, engine, live.ticks)
     if not definition.options:
         return engine
@@ -297,6 +300,8 @@ def _engine(
             options["chain"] = {**chain, "file": str((folder / chain["file"]).absolute())}
         return engine.with_options(options)
     except ValidationError as error:
+        from engine.options.settings import OptionSettings
+
         raise settings_refusal(error, OptionSettings).within("options") from None
 
 

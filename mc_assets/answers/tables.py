@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from mc_assets.project import Project
-from mc_assets.warehouse import refresh_warehouse
-from mc_assets.warehouse_queries import query_warehouse
+from mc_assets.published import is_current
+from mc_assets.warehouse_queries import FirstRows, first_rows, query_warehouse
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from mc_assets.data_dictionary import TableEntry as TableEntry
 
 __all__ = [
+    "FirstRows",
+    "ask_first_rows",
     "ask_tables",
     "describe_tables",
     "parameter_sets",
@@ -51,8 +53,14 @@ def ask_tables(
     ValueError
         If there is nothing to ask yet, or a table's file is damaged.
     """
-    refresh_warehouse(project)
+    _refresh(project)
     return query_warehouse(project, query, flat=flat, rows=rows, unsafe=unsafe)
+
+
+def ask_first_rows(project: Project, query: str, count: int, *, unsafe: bool = False) -> FirstRows:
+    """Answer a query with its first rows and how many there are, as `ask_tables` does with all."""
+    _refresh(project)
+    return first_rows(project, query, count, unsafe=unsafe)
 
 
 def describe_tables(project: Project) -> list[TableEntry]:
@@ -96,3 +104,11 @@ def study_warnings(project: Project) -> pl.DataFrame:
         If nothing was published yet.
     """
     return query_warehouse(project, "SELECT * FROM study_warnings")
+
+
+def _refresh(project: Project) -> None:
+    """Publish the warehouse anew if need be; what that takes is not loaded where it is current."""
+    if not is_current(project):
+        from mc_assets.warehouse import refresh_warehouse
+
+        refresh_warehouse(project)

@@ -165,7 +165,7 @@ def _manifests(data: Path) -> Iterator[dict[str, Any]]:
 
 def _warehouse_files(project: Project) -> Iterator[tuple[Path, str | None]]:
     """Return the published file with the one of the noted checksums that it has, and the note."""
-    from mc_assets.warehouse import checksum_file, noted_checksums
+    from mc_assets.published import checksum_file, noted_checksums
 
     if not project.warehouse.exists():
         return

@@ -25,9 +25,8 @@ def sql(
     ),
 ) -> None:
     """Ask the warehouse, published anew if need be; `--tables` says what is there."""
-    from mc_assets.answers.tables import ask_tables, describe_tables
-    from mc_assets.cli.json_output import print_json
-    from mc_assets.cli.tables import print_frame
+    from mc_assets.answers.tables import ask_first_rows, ask_tables, describe_tables
+    from mc_assets.cli.tables import print_first_rows
     from mc_assets.project import Project
 
     if as_json and as_csv:
@@ -39,13 +38,14 @@ def sql(
     if tables:
         _print_tables(describe_tables(project), as_json)
         return
-    frame = ask_tables(project, query, flat=as_csv, unsafe=unsafe)
     if as_json:
-        print_json(frame)
+        from mc_assets.cli.json_output import print_json
+
+        print_json(ask_tables(project, query, unsafe=unsafe))
     elif as_csv:
-        typer.echo(frame.write_csv(), nl=False)
+        typer.echo(ask_tables(project, query, flat=True, unsafe=unsafe).write_csv(), nl=False)
     else:
-        print_frame(frame, limit=limit)
+        print_first_rows(ask_first_rows(project, query, limit, unsafe=unsafe))
 
 
 def _print_tables(entries: list[TableEntry], as_json: bool) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console
 
-__all__ = ["format_value", "print_frame"]
+    from mc_assets.answers.tables import FirstRows
+
+__all__ = ["format_value", "print_first_rows", "print_frame"]
 
 _GAP = 2  # between columns
 _EDGES = 2  # before the first and behind the last
@@ -45,26 +48,21 @@ def print_frame(
     shown_by : str
         What shows the rest.
     """
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        # A pipe has no width: a table that a program reads is never folded.
-        console = Console(width=10_000)
+    console = _console()
     if title is not None:
         console.print(title, style="bold", soft_wrap=True, highlight=False, markup=False)
-    for candidate in (frame, *narrower):
-        cells = _cells(candidate, limit)
-        if _fits(candidate, cells, console.width):
-            console.print(_table(candidate, cells))
-            if candidate is not frame:
-                _print_what_is_missing(console, _width(frame, _cells(frame, limit)))
-            break
-    else:
-        _print_records(console, frame, _cells(frame, limit))
-    more = (frame.height if total is None else total) - limit
-    if more > 0:
-        console.print(f"{more:,} more rows; {shown_by} shows them")
+    candidates = [_cells_of(candidate, limit) for candidate in (frame, *narrower)]
+    _print_cells(console, *candidates)
+    _print_more(console, (frame.height if total is None else total) - limit, shown_by)
+
+
+def print_first_rows(answer: FirstRows) -> None:
+    """Print the first rows of an answer as `print_frame` does those of a frame."""
+    console = _console()
+    columns = zip(*answer.rows, strict=True) if answer.rows else ([] for _ in answer.columns)
+    texts = [[format_value(value) for value in column] for column in columns]
+    _print_cells(console, _Cells(answer.columns, answer.numeric, texts))
+    _print_more(console, answer.total - len(answer.rows), "--limit")
 
 
 def format_value(value: object) -> str:
@@ -91,28 +89,71 @@ def format_value(value: object) -> str:
     return str(value)
 
 
-def _cells(frame: pl.DataFrame, limit: int) -> list[list[str]]:
-    """Text of the cells, a list per column."""
-    return [[format_value(value) for value in column] for column in frame.head(limit)]
+@dataclass(frozen=True)
+class _Cells:
+    """What is printed: text of the cells, a list per column."""
+
+    names: Sequence[str]
+    numeric: Sequence[bool]
+    columns: list[list[str]]
+
+    def width(self) -> int:
+        """Columns of the terminal that the table takes."""
+        needed = _GAP * (len(self.names) - 1) + _EDGES
+        for name, numeric, column in zip(self.names, self.numeric, self.columns, strict=True):
+            longest = max(map(len, [name, *column]))
+            if _is_sentence(numeric, column):
+                longest = max(len(name), _SENTENCE)
+            needed += longest
+        return needed
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        return zip(*self.columns, strict=True)
 
 
-def _table(frame: pl.DataFrame, cells: list[list[str]]) -> Any:
+def _cells_of(frame: pl.DataFrame, limit: int) -> _Cells:
+    texts = [[format_value(value) for value in column] for column in frame.head(limit)]
+    return _Cells(frame.columns, [dtype.is_numeric() for dtype in frame.dtypes], texts)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console()
+    # A pipe has no width: a table that a program reads is never folded.
+    return console if console.is_terminal else Console(width=10_000)
+
+
+def _print_cells(console: Console, cells: _Cells, *narrower: _Cells) -> None:
+    for candidate in (cells, *narrower):
+        if candidate.width() <= console.width:
+            console.print(_table(candidate))
+            if candidate is not cells:
+                _print_what_is_missing(console, cells.width())
+            return
+    _print_records(console, cells)
+
+
+def _print_more(console: Console, count: int, shown_by: str) -> None:
+    if count > 0:
+        console.print(f"{count:,} more rows; {shown_by} shows them")
+
+
+def _table(cells: _Cells) -> Any:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name, dtype, column in zip(frame.columns, frame.dtypes, cells, strict=True):
+    for name, numeric, column in zip(cells.names, cells.numeric, cells.columns, strict=True):
         # An estimate with its error is a text, but it is read as a number.
-        number = dtype.is_numeric() or (
-            bool(column) and all(text[:1] in "-–0123456789" for text in column)
-        )
+        number = numeric or (bool(column) and all(text[:1] in "-–0123456789" for text in column))
         table.add_column(
             name,
             justify="right" if number else "left",
             overflow="fold",
-            no_wrap=not _is_sentence(dtype.is_numeric(), column),
+            no_wrap=not _is_sentence(numeric, column),
         )
-    for row in zip(*cells, strict=True):
+    for row in cells.rows():
         table.add_row(*(_plain(text) for text in row))
     return table
 
@@ -128,21 +169,6 @@ def _print_what_is_missing(console: Console, needed: int) -> None:
     )
 
 
-def _fits(frame: pl.DataFrame, cells: list[list[str]], width: int) -> bool:
-    return _width(frame, cells) <= width
-
-
-def _width(frame: pl.DataFrame, cells: list[list[str]]) -> int:
-    """Columns of the terminal that a table takes."""
-    needed = _GAP * (frame.width - 1) + _EDGES
-    for name, dtype, column in zip(frame.columns, frame.dtypes, cells, strict=True):
-        longest = max(map(len, [name, *column]))
-        if _is_sentence(dtype.is_numeric(), column):
-            longest = max(len(name), _SENTENCE)
-        needed += longest
-    return needed
-
-
 def _is_sentence(numeric: bool, column: list[str]) -> bool:
     return not numeric and max(map(len, column), default=0) > _SENTENCE
 
@@ -153,10 +179,10 @@ def _plain(text: str) -> Any:
     return Text(text)
 
 
-def _print_records(console: Any, frame: pl.DataFrame, cells: list[list[str]]) -> None:
+def _print_records(console: Console, cells: _Cells) -> None:
     """Print every row as lines of a name and a value."""
-    widest = max(map(len, frame.columns))
-    for row in zip(*cells, strict=True):
+    widest = max(map(len, cells.names))
+    for row in cells.rows():
         console.print()
-        for name, text in zip(frame.columns, row, strict=True):
+        for name, text in zip(cells.names, row, strict=True):
             console.print(f"{name:<{widest}}  {text}", highlight=False, markup=False)

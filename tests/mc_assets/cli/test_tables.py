@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from mc_assets.cli.tables import format_value, print_frame
+from mc_assets.answers.data_layout import bring_up_to_date
+from mc_assets.answers.tables import ask_first_rows, ask_tables
+from mc_assets.cli.tables import format_value, print_first_rows, print_frame
+from mc_assets.project import Project
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project in which nothing was run yet."""
+    monkeypatch.setenv("MC_DATA", str(tmp_path / "data"))
+    return Project.from_environment()
 
 
 @pytest.mark.parametrize(
@@ -103,3 +116,39 @@ def test_a_shortened_table_says_so_and_what_the_whole_one_takes(
     print_frame(wide, wide.select("column_0", "column_1"))
     assert "column_11" in terminal.screen.getvalue()
     assert "shortened" not in terminal.screen.getvalue()
+
+
+def test_the_first_rows_of_an_answer_are_printed_as_a_frame_of_them_is(
+    empty: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = (
+        "SELECT x % 2 = 0 AS even, x::INT AS i, sum(x) OVER (ORDER BY x) AS total, x / 7 AS ratio, "
+        "1.5::FLOAT AS single, 'a' AS text, DATE '2020-01-02' + x::INT AS day, "
+        "TIMESTAMP '2020-01-02 03:04:05.5' AS at, TIMESTAMPTZ '2020-01-01' AS instant, "
+        "1.25::DECIMAL(10,3) AS price, [1.0, x] AS list, {'a': x} AS struct, NULL AS nothing, "
+        "'nan'::DOUBLE AS undefined, INTERVAL 2 DAY AS while FROM range(12) t(x) ORDER BY x"
+    )
+    print_frame(ask_tables(empty, query), limit=5)
+    expected = capsys.readouterr().out
+    print_first_rows(ask_first_rows(empty, query, 5))
+    assert capsys.readouterr().out == expected
+    assert "7 more rows" in expected
+    print_first_rows(ask_first_rows(empty, "SELECT 1 AS one WHERE false", 5))
+    assert capsys.readouterr().out.split() == ["one", "───"]
+
+
+def test_a_question_to_a_current_warehouse_loads_neither_frames_nor_the_compiler(
+    empty: Project,
+) -> None:
+    ask_first_rows(empty, "SELECT 1", 5)
+    bring_up_to_date(empty)
+    code = (
+        "import sys; from mc_assets.cli import app\n"
+        "try: app(['sql', 'SELECT 42 AS answer'])\n"
+        "except SystemExit: pass\n"
+        "print(*sorted(m for m in sys.modules if '.' not in m))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "42" in done.stdout
+    heavy = {"numba", "polars", "numpy", "pyarrow", "yaml"}
+    assert not heavy & set(done.stdout.split())

@@ -126,16 +126,19 @@ def indicators_table() -> Iterator[str]:
 def futures_table() -> Iterator[str]:
     """Yield one row per preset of a futures contract: its terms and hours."""
     from engine.execution.futures import FUTURES
+    from engine.execution.published_margins import PUBLISHED_MARGINS
 
-    yield "| preset | contract | unit | tick | a tick is | margin | hours in Chicago |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| preset | contract | unit | tick | a tick is | margin | published | hours in Chicago |"
+    yield "|---|---|---|---|---|---|---|---|"
     for symbol, terms in FUTURES.items():
         value = f"${terms.multiplier * terms.tick:,.4f}"
         value = value.removesuffix("00") if value.endswith("00") else value.rstrip("0")
         hours = f"{terms.hours.open} to {terms.hours.close}"
+        margin = PUBLISHED_MARGINS[symbol]
+        asked = f"${margin.initial:,.0f} / ${margin.maintenance:,.0f} since {margin.since}"
         yield (
             f"| `{symbol}` | {terms.name} | {terms.unit} | {_decimal(terms.tick)} | {value} | "
-            f"${terms.initial:,.0f} / ${terms.maintenance:,.0f} | {hours} |"
+            f"${terms.initial:,.0f} / ${terms.maintenance:,.0f} | {asked} | {hours} |"
         )
 
 

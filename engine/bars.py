@@ -15,6 +15,8 @@ from engine.calendar import BarCalendar
 from engine.clock import session_bars, years_of
 from engine.errors import Refusal
 from engine.frames import (
+    as_instants,
+    as_numbers,
     canonical_frame,
     check_known,
     instants_in,
@@ -207,10 +209,10 @@ class Bars:
         ----------
         columns : mapping of str to ndarray of float64, shape (bars,)
             By name, one value per bar, known at its close.
-        known_at : ndarray of int64, shape (rows,), optional
-            Instants at which values became known, ascending, microseconds since 1970-01-01 UTC.
-            Then the columns have one value per instant, and each bar gets the last that was known
-            when it opened; NaN before the first. So no value is seen before it existed.
+        known_at : ndarray of int64 or datetime64, shape (rows,), optional
+            Instants at which values became known, ascending, UTC; numbers are microseconds. Then
+            columns have a value per instant, and each bar gets the last known when it opened, NaN
+            before the first: no value is seen before it existed.
 
         Returns
         -------
@@ -219,7 +221,7 @@ class Bars:
         Raises
         ------
         Refusal
-            If lengths differ, instants are not in order, or a name is taken.
+            If lengths differ, values or instants are none or out of order, or a name is taken.
 
         Examples
         --------
@@ -230,9 +232,9 @@ class Bars:
         >>> bars.with_columns({"eps": earnings[0]}, known_at=earnings[1]).columns["eps"].tolist()
         [nan, 1.5, 1.5, 1.7]
         """
-        added = {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
+        added = {name: as_numbers(self.symbol, name, item) for name, item in columns.items()}
         if known_at is not None:
-            stamps = np.asarray(known_at, dtype=np.int64)
+            stamps = as_instants(known_at)
             if len(stamps) > 1 and (np.diff(stamps) < 0).any():
                 raise Refusal("known_at", "instants out of order", "ascending ones")
             place = np.searchsorted(stamps, self.timestamps, side="right") - 1

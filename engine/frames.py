@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "as_instants",
+    "as_numbers",
     "canonical_frame",
     "check_known",
     "instants_in",
@@ -160,6 +162,40 @@ def numbers_in(frame: pl.DataFrame, name: str) -> NDArray[np.float64]:
     if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
         raise Refusal(f"columns.{name}", f"values of type {column.dtype}", "numbers")
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy().astype(np.float64)
+
+
+def as_numbers(symbol: str, name: str, values: Any) -> NDArray[np.float64]:
+    """Return the values of a column that is given beside bars.
+
+    Raises
+    ------
+    Refusal
+        If they are no numbers.
+    """
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise Refusal(
+            f"{symbol} {name}", f"values that are no numbers ({error})", "numbers"
+        ) from None
+
+
+def as_instants(given: Any) -> NDArray[np.int64]:
+    """Return instants as microseconds since 1970-01-01 UTC, whatever their unit.
+
+    Raises
+    ------
+    Refusal
+        If they are neither whole numbers nor stamps.
+    """
+    if hasattr(given, "tz_convert") and getattr(given, "tz", None) is not None:
+        given = given.tz_convert(None)
+    stamps = np.asarray(given)
+    if stamps.dtype.kind == "M":
+        return stamps.astype("datetime64[us]").astype(np.int64)
+    if stamps.size and stamps.dtype.kind not in "iu":
+        raise Refusal("known_at", f"values of type {stamps.dtype}", "microseconds or datetime64")
+    return stamps.astype(np.int64)
 
 
 def check_known(

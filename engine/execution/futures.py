@@ -3,7 +3,8 @@
 From the contract specifications of CME Group (``cmegroup.com``, page "Contract Specs" of each
 product): unit, price quotation, minimum price fluctuation, trading hours on Globex. Margins are no
 terms of a contract: the clearing house moves them with the market. Those here are round figures of
-2025's order, the initial one a tenth above maintenance; a study that depends on them gives its own.
+2025's order, the initial one a tenth above maintenance; ``margin: published`` takes those of
+`engine.execution.published_margins`, and a study that depends on them gives its own.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from engine.errors import Refusal
 from engine.execution.futures import FUTURES, Contract
+from engine.execution.published_margins import PUBLISHED_MARGINS
 from engine.execution.rates import BorrowRate, FundingRate
 from engine.execution.session import Session
 
@@ -174,12 +175,13 @@ def named_instrument(given: Any) -> Any:
     ----------
     given : object
         Name of a preset; a mapping with ``preset``, and the terms that differ from it; anything
-        else is returned as it is. ``session: published`` are the hours of a futures contract.
+        else is returned as it is. ``session: published`` are the hours of a futures contract,
+        ``margin: published`` what its clearing house asked of it (`PUBLISHED_MARGINS`).
 
     Raises
     ------
     Refusal
-        If there is no such preset, or it has no published hours.
+        If there is no such preset, or it has no published hours or margins.
     """
     if isinstance(given, str):
         return _preset(given)
@@ -187,10 +189,19 @@ def named_instrument(given: Any) -> Any:
         return given
     terms = {name: value for name, value in given.items() if name != "preset"}
     preset = _preset(given["preset"])
+    for name in ("session", "margin"):
+        if terms.get(name) == "published" and given["preset"] not in FUTURES:
+            raise Refusal(name, f"'published' of {given['preset']}", ", ".join(FUTURES))
     if terms.get("session") == "published":
-        if given["preset"] not in FUTURES:
-            raise Refusal("session", f"'published' of {given['preset']}", ", ".join(FUTURES))
         terms["session"] = FUTURES[given["preset"]].hours
+    if "margin" in terms:
+        if terms.pop("margin") != "published":
+            raise Refusal("margin", repr(given["margin"]), "published")
+        margin = PUBLISHED_MARGINS[given["preset"]]
+        terms = {
+            "initial_margin_per_unit": margin.initial,
+            "maintenance_margin_per_unit": margin.maintenance,
+        } | terms
     return {name: getattr(preset, name) for name in type(preset).model_fields} | terms
 
 

@@ -115,7 +115,8 @@ class Execution(_Settings):
     instrument : Instrument or str
         Terms of every symbol not named in `instruments`; a string names a preset, such as ``NQ``,
         and ``{preset: NQ, maintenance_margin_per_unit: 25000}`` one with other terms.
-        ``session: published`` are a futures contract's hours.
+        ``session: published`` are a futures contract's hours, ``margin: published`` what its
+        clearing house asked.
     instruments : dict of str to Instrument or str
         Terms by symbol.
     """

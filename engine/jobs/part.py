@@ -26,7 +26,7 @@ from engine.user_code import files_of, import_user_file
 if TYPE_CHECKING:
     from engine.jobs.path_metrics import PathMetric
 
-__all__ = ["Part", "Terms", "cut"]
+__all__ = ["Part", "Terms", "cut", "most_rows"]
 
 # A part holds at most this many rows, bars simulated and sampled equity values: a few seconds of
 # one thread and some tens of megabytes.
@@ -148,20 +148,25 @@ def cut(job: Job, sets: NDArray[np.int64], seeds: NDArray[np.uint64], block: int
         Their block.
     """
     terms = Terms.of(job)
-    world, holds = terms.world, terms.holds
-    rows = min(_ROWS, _BARS // world.window.bar_count)
-    if holds.record.equity:
-        rows = min(rows, _SAMPLES // holds.record.equity)
-    if holds.record.trades:
-        rows = min(rows, _TRADE_BARS // world.window.bar_count)
-    rows = max(1, rows // world.paths_per_seed)
-    set_step = min(len(sets), rows)
-    seed_step = max(1, rows // len(sets))
+    cells = max(1, most_rows(job) // job.world.paths_per_seed)
+    set_step = min(len(sets), cells)
+    seed_step = max(1, cells // len(sets))
     return [
         Part(terms, job.sets[sets[low : low + set_step]], seeds[first : first + seed_step], block)
         for first in range(0, len(seeds), seed_step)
         for low in range(0, len(sets), set_step)
     ]
+
+
+def most_rows(job: Job) -> int:
+    """Return how many simulations a part of a job may have; one cell may have more."""
+    world, record = job.world, job.holds.record
+    rows = min(_ROWS, _BARS // world.window.bar_count)
+    if record.equity:
+        rows = min(rows, _SAMPLES // record.equity)
+    if record.trades:
+        rows = min(rows, _TRADE_BARS // world.window.bar_count)
+    return rows
 
 
 def _terms_from(files: list[tuple[str, str]], values: bytes) -> Terms:

@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from engine.jobs.blocks import BLOCKS, block_of
 from engine.jobs.job import Holds, Job
 from engine.jobs.manifest import Manifest
-from engine.jobs.part import Part, cut
+from engine.jobs.part import Part, Terms, cut, most_rows
 
 __all__ = ["Piece", "Plan", "Request", "find_pieces", "make_plan"]
+
+
+# Block, positions of parameter sets, and seeds in ascending order of rectangles of cells.
+_Missing = list[tuple[int, NDArray[np.int64], NDArray[np.uint64]]]
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,18 @@ class _Rectangle:
     seeds: NDArray[np.bool_]  # of the block's seeds
 
 
-def make_plan(job: Job, manifests: Sequence[Manifest], block: int | None = None) -> Plan:
+def make_plan(
+    job: Job,
+    manifests: Sequence[Manifest],
+    block: int | None = None,
+    discarded: Sequence[Manifest] = (),
+) -> Plan:
     """Find the stored parts that serve a job and cut what is missing into new ones.
 
-    A part that is computed anew because it lacks a metric keeps those that it holds, so that the
-    studies that asked for them still find them.
+    A part all of whose cells have to be computed anew, because it lacks something or was discarded,
+    is computed in its place: a world's folder has no cell twice, for whoever reads it without the
+    manifests. What it holds beside what is asked stays, so that the studies that asked for it
+    still find it.
 
     Parameters
     ----------
@@ -113,12 +124,49 @@ def make_plan(job: Job, manifests: Sequence[Manifest], block: int | None = None)
         Stored parts of its world.
     block : int, optional
         Only this seed block.
+    discarded : sequence of Manifest
+        Parts that are no longer among the stored ones, whose tables still lie there.
     """
     asked = Request(job.sets.ids, job.seeds, job.holds, job.seeds_of_set)
     stored = {manifest.part: manifest.holds for manifest in manifests}
     pieces, missing = find_pieces(asked, manifests, block)
-    parts = [part for number, sets, seeds in missing for part in cut(job, sets, seeds, number)]
+    lacking = [one for one in manifests if not one.holds.satisfies(job.holds)]
+    parts, missing = _in_place(job, [*lacking, *discarded], missing)
+    parts += [part for number, sets, seeds in missing for part in cut(job, sets, seeds, number)]
+    parts.sort(key=lambda part: part.block)
     return Plan(pieces, [_keeping(part, stored.get(part.name)) for part in parts])
+
+
+def _in_place(
+    job: Job, stored: Sequence[Manifest], missing: _Missing
+) -> tuple[list[Part], _Missing]:
+    """Take from the missing cells whole parts that are stored, and return what is left."""
+    parts: list[Part] = []
+    if not missing or not stored:
+        return parts, missing
+    terms, largest = Terms.of(job), most_rows(job)
+    position = {name: index for index, name in enumerate(job.sets.ids.tolist())}
+    for manifest in sorted(stored, key=lambda manifest: manifest.part):
+        if manifest.rows > largest or not all(name in position for name in manifest.sets):
+            continue
+        sets = np.array([position[name] for name in manifest.sets], dtype=np.int64)
+        left: _Missing = []
+        found = 0
+        for number, some, seeds in missing:
+            there = _among(seeds, manifest.seeds)
+            if number != manifest.block or not there.any() or not np.isin(sets, some).all():
+                left.append((number, some, seeds))
+                continue
+            found += int(there.sum())
+            others = some[~np.isin(some, sets)]
+            if not there.all():
+                left.append((number, some, seeds[~there]))
+            if len(others):
+                left.append((number, others, seeds[there]))
+        if found == len(manifest.seeds):
+            parts.append(Part(terms, job.sets[sets], manifest.seeds, manifest.block))
+            missing = left
+    return parts, missing
 
 
 def _keeping(part: Part, stored: Holds | None) -> Part:
@@ -130,7 +178,7 @@ def _keeping(part: Part, stored: Holds | None) -> Part:
 
 def find_pieces(
     asked: Request, manifests: Iterable[Manifest], block: int | None = None
-) -> tuple[list[Piece], list[tuple[int, NDArray[np.int64], NDArray[np.uint64]]]]:
+) -> tuple[list[Piece], _Missing]:
     """Find the stored parts that serve a request, and the rectangles that none serves.
 
     Parameters
@@ -150,7 +198,7 @@ def find_pieces(
         The other cells: positions of sets, and seeds in ascending order.
     """
     pieces: list[Piece] = []
-    unserved: list[tuple[int, NDArray[np.int64], NDArray[np.uint64]]] = []
+    unserved: _Missing = []
     if asked.seeds_of_set is not None:
         manifests = list(manifests)
         for own, rectangle in asked.rectangles():

@@ -22,6 +22,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,12 @@ from engine.files.documents import (
     sweep,
 )
 from engine.files.writing import json_bytes, table_bytes
+from engine.jobs.earlier import made_by_another_version
 from engine.jobs.errors import clear_errors
 from engine.jobs.job import Holds, Job
 from engine.jobs.kept import kept_beside, replaced
 from engine.jobs.ledger import trials_key, write_trials
-from engine.jobs.manifest import Manifest, OtherVersion
+from engine.jobs.manifest import SCHEMA_VERSION, Manifest, OtherVersion
 from engine.jobs.part import Part
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.summary import JobSummary
@@ -87,6 +89,7 @@ class ParquetStore:
         """
         folder = f"results/{job.study}"
         own = f"{folder}/{job.fingerprint}"
+        self._say_rebuilt(folder, summary)
         with clear_errors(path_of(self.files, own)):
             for table in ("manifests", *TABLES):
                 sweep(self.files, f"{table}/{job.world.id}")
@@ -118,6 +121,16 @@ class ParquetStore:
             self.files, self._manifest_or_none, [key for key in keys if key.endswith(".json")]
         )
         return self._whole([manifest for manifest in found if manifest is not None], trials)
+
+    def outdated(self, world: str) -> list[str]:
+        """Names of a world's parts that an earlier version wrote: nothing reads them any more."""
+        found: list[str] = []
+        for key in self.files.list(f"manifests/{world}/part-"):
+            with suppress(OSError, ValueError, TypeError, AttributeError):
+                content = read_json_document(self.files, key)
+                if int(content.get("schema_version", SCHEMA_VERSION)) < SCHEMA_VERSION:
+                    found.append(key.split("/")[-1].removesuffix(".json"))
+        return found
 
     def discard(self, parts: Iterable[Manifest]) -> None:
         """Forget that parts are finished.
@@ -205,6 +218,15 @@ class ParquetStore:
             return None
         wanted = [(entry["path"], entry["sha256"]) for entry in manifest.files.values()]
         return None if any(damages_of(self.files, wanted)) else manifest
+
+    def _say_rebuilt(self, folder: str, summary: JobSummary) -> None:
+        """Say once that what is stored of a study is of another version and computed again."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            current = read_json_document(self.files, f"{folder}/current.json")["fingerprint"]
+            earlier = read_json_document(self.files, f"{folder}/{current}/study.json")
+            said = made_by_another_version(earlier, summary)
+            if said is not None and not self.manifests(summary.world):
+                log.warning("%s", said)
 
     def _say(self, lost: str | None, part: Part) -> None:
         """Say once what stored parts lose to this run."""

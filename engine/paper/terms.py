@@ -61,6 +61,7 @@ class Terms:
             {
                 **{"study": self.study, "set_id": self.set_id, "symbols": list(self.symbols)},
                 **{"strategy": self.strategy.name, "code": self.strategy.code_hash()},
+                "engine": BarEngine().version,
                 "parameters": dict(self.parameters),
                 "execution": self.execution.model_dump(mode="json"),
             },

@@ -31,7 +31,7 @@ class Unused:
     parts : tuple of Manifest
         Finished parts of which no study names a cell.
     files : tuple of str
-        Keys of their files, and of tables that no manifest names.
+        Keys of their files, of parts of an earlier version, and of tables that no manifest names.
     requests : tuple of str
         Folders of earlier requests of studies.
     bytes : int
@@ -87,6 +87,9 @@ def find_unused(root: str | Path | FileStore, *, without: str | None = None) -> 
         for manifest in unused:
             files.append(f"manifests/{world}/{manifest.part}.json")
             files += [entry["path"] for entry in manifest.files.values()]
+        for part in store.outdated(world):
+            files.append(f"manifests/{world}/{part}.json")
+            files += [f"{table}/{world}/{part}.parquet" for table in TABLES]
     files += _orphans(store.files, set(manifests_there))
     there: list[str] = []
     size = 0

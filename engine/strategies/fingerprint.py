@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from engine.compiled.code_hash import code_hash
-from engine.compiled.version import ENGINE_VERSION
 from engine.strategies.captured import from_library
 from engine.strategies.expression import Expression
 from engine.strategies.indicator import Indicator
@@ -14,6 +13,10 @@ from engine.strategies.parameters import Parameter
 
 __all__ = ["fingerprint_of"]
 
+
+# Hashes that ledgers hold were made with it. The engine's version is no part of what a strategy
+# does, or every set would be a trial again with each: a world has it beside this hash.
+_FORM: Final = "11"
 
 # What fields, outputs of an indicator and arithmetic are told apart by, beside their inputs.
 _OWN: Final = ("name", "operation", "number_first", "symbols")
@@ -28,7 +31,7 @@ def fingerprint_of(
     hooks: Mapping[str, Any],
     time_zone: str = "",
 ) -> str:
-    """SHA-256 of a strategy's declarations, hooks and all they call, and the engine's version.
+    """SHA-256 of a strategy's declarations, hooks and all they call.
 
     What a declaration is documented with does not count, nor do bounds and defaults of parameters:
     every set carries its own values.
@@ -44,7 +47,7 @@ def fingerprint_of(
     """
     return code_hash(
         {
-            "engine": ENGINE_VERSION,
+            "engine": _FORM,
             "parameters": {name: _as_compiled(item) for name, item in parameters.items()},
             "indicators": {name: _told(item) for name, item in indicators.items()},
             "state": sorted(state.items()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from engine.errors import Refusal
@@ -87,9 +87,8 @@ def execute_block(
             job, _, report = _run(job, store, executor, told, fresh and block == 0)
         else:
             store.begin(job, JobSummary.of(job))
-            if fresh:
-                _discard(job, store, block)
-            report = _compute(job, store, executor, told, block)
+            gone = _discard(job, store, block) if fresh else []
+            report = _compute(job, store, executor, told, block, discarded=gone)
         plan = make_plan(job, store.manifests(job.world.id), block)
         # One failure weighs much in a small block; the study is judged as a whole.
         check_failures(JobSummary.of(job), plan.pieces, of=job.simulations)
@@ -129,9 +128,8 @@ def _run(
             return _select(job, store, executor, progress, fresh, partial)
         job, plan = begin(job)
     store.begin(job, JobSummary.of(job), keep_longer=plan is not None)
-    if fresh:
-        _discard(job, store)
-    report = _compute(job, store, executor, progress, partial=partial)
+    gone = _discard(job, store) if fresh else []
+    report = _compute(job, store, executor, progress, partial=partial, discarded=gone)
     if plan is None:
         return job, None, report
     while True:
@@ -159,9 +157,8 @@ def _select(
     """Run all sets on some seeds, and those that may be the best on more until one is selected."""
     selecting = Selecting.of(job)
     store.begin(selecting.whole, JobSummary.of(selecting.whole), keep_longer=True)
-    if fresh:
-        _discard(job, store)
-    report = _compute(selecting.job, store, executor, progress, partial=partial)
+    gone = _discard(job, store) if fresh else []
+    report = _compute(selecting.job, store, executor, progress, partial=partial, discarded=gone)
     while True:
         results = _results(selecting.job, store, None)
         selecting, stopped = selecting.look(results)
@@ -196,11 +193,12 @@ def _compute(
     progress: ProgressCallback | None,
     block: int | None = None,
     partial: PartialCallback | None = None,
+    discarded: Sequence[Manifest] = (),
 ) -> RunReport:
     """Compute what is missing of a job, or of one block of it."""
     if partial is not None:
         progress = telling_results(progress, partial, lambda: _results(job, store, None))
-    plan = make_plan(job, store.manifests(job.world.id, trials=True), block)
+    plan = make_plan(job, store.manifests(job.world.id, trials=True), block, discarded)
     return run_parts(
         plan,
         store,
@@ -211,8 +209,8 @@ def _compute(
     )
 
 
-def _discard(job: Job, store: Store, block: int | None = None) -> None:
-    """Forget every part that serves a job, with all seeds that it may come to."""
+def _discard(job: Job, store: Store, block: int | None = None) -> list[Manifest]:
+    """Forget every part that serves a job, with all seeds that it may come to; return them."""
     whole = (
         job
         if job.settings.until is None
@@ -220,7 +218,9 @@ def _discard(job: Job, store: Store, block: int | None = None) -> None:
     )
     store.forget_unfinished(job.world.id)
     pieces = make_plan(whole, store.manifests(job.world.id), block).pieces
-    store.discard([piece.manifest for piece in pieces])
+    parts = {piece.manifest.part: piece.manifest for piece in pieces}
+    store.discard(parts.values())
+    return list(parts.values())
 
 
 def _results(

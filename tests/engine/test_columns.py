@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -363,3 +364,35 @@ def test_the_audit_makes_up_the_columns_that_a_strategy_reads() -> None:
     assert found.orders > 0
     assert found.passed, found.reasons
     assert not audit_strategy(Peeks, cuts=60).passed
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_instants_are_stamps_of_any_unit_or_microseconds(unit: str) -> None:
+    bars = history()
+    known = bars.timestamps[[1, 4]] + 1
+    values = {"eps": np.array([1.0, 2.0])}
+    wanted = bars.with_columns(values, known_at=known).columns["eps"]
+    # Whole seconds, so that every unit can say them.
+    stamps = (known - 1).astype("datetime64[us]").astype(f"datetime64[{unit}]")
+    here = pd.DatetimeIndex(stamps).tz_localize("UTC").tz_convert("Asia/Tokyo")
+    for given in (stamps, pd.DatetimeIndex(stamps), here):
+        found = bars.with_columns(values, known_at=given).columns["eps"]
+        assert found[1] == 1.0
+        np.testing.assert_array_equal(found[5:], wanted[5:])
+
+
+@pytest.mark.parametrize(
+    ("values", "known", "text"),
+    [
+        (["a", "b"], [1, 2], "X mood: found values that are no numbers"),
+        ([1.0, 2.0], ["soon", "late"], "known_at: found values of type <U4, allowed microseconds"),
+        ([1.0, 2.0], [0.5, 1.5], "known_at: found values of type float64, allowed microseconds"),
+    ],
+)
+def test_columns_of_text_and_instants_that_are_none_are_one_sentence(
+    values: list[Any], known: list[Any], text: str
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        history().with_columns({"mood": values}, known_at=known)
+    assert str(caught.value).startswith(text)
+    assert "\n" not in str(caught.value)

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date
+
 import numpy as np
 import pytest
 
+from engine.bars import Bars
 from engine.execution import Execution
+from engine.execution.futures import FUTURES
 from engine.execution.instruments import INSTRUMENTS, Instrument
+from engine.execution.published_margins import PUBLISHED_MARGINS
+from engine.strategies import Strategy, backtest
+
+MakeBars = Callable[..., Bars]
 
 
 @pytest.mark.parametrize(
@@ -79,12 +88,53 @@ def test_published_hours_are_those_of_chicago_through_the_night() -> None:
     assert (days - days[0]).tolist() == [0, 0, 0, 1]
 
 
+def test_published_margins_are_those_of_the_clearing_house_and_what_is_written_wins() -> None:
+    def margins(**terms: object) -> tuple[float, float]:
+        made = Execution.model_validate({"instrument": {"preset": "ES", **terms}}).instrument
+        assert made.multiplier == 50.0
+        return made.initial_margin_per_unit, made.maintenance_margin_per_unit
+
+    # CME Clearing, from 21 January 2022 on.
+    assert margins(margin="published") == (11_880.0, 10_800.0)
+    assert margins(margin="published", initial_margin_per_unit=15_000) == (15_000.0, 10_800.0)
+    assert margins() == (22_000.0, 20_000.0)
+
+
+def test_every_contract_has_a_published_margin_of_a_day() -> None:
+    assert list(PUBLISHED_MARGINS) == list(FUTURES)
+    for margin in PUBLISHED_MARGINS.values():
+        # A tenth above maintenance, to the dollar, is what the house asks of a speculator.
+        assert margin.initial == pytest.approx(1.1 * margin.maintenance, abs=0.51)
+        assert date(2016, 1, 1) < date.fromisoformat(margin.since) < date(2026, 11, 27)
+
+
+class BuyTwo(Strategy):
+    def on_start(self, order):
+        order.market(2)
+
+
+def test_an_account_on_published_margins_holds_what_they_allow(make_bars: MakeBars) -> None:
+    bars = make_bars([(4000.0, 4000.0, 4000.0, 4000.0)] * 3)
+
+    def trades(margin: dict[str, str], cash: float) -> tuple[int, int]:
+        terms = {"cash": cash, "instrument": {"preset": "ES", **margin}}
+        made = backtest(BuyTwo, bars, execution=terms)
+        return int(made.metrics["exposure"] > 0), int(made.metrics["rejected_orders"])
+
+    published = {"margin": "published"}
+    assert trades(published, 23_760.0) == (1, 0)
+    assert trades(published, 23_759.0) == (0, 1)
+    assert trades({}, 23_760.0) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
         ("XX", "found 'XX', allowed 6B, 6E"),
         ({"preset": "XX"}, "found 'XX', allowed 6B, 6E"),
         ({"preset": "equity", "session": "published"}, "found 'published' of equity, allowed ES"),
+        ({"preset": "equity", "margin": "published"}, "found 'published' of equity, allowed ES"),
+        ({"preset": "ES", "margin": "exchange"}, "found 'exchange', allowed published"),
         ({"preset": "ES", "tick": 1.0}, "Extra inputs are not permitted"),
     ],
 )

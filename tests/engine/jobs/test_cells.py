@@ -67,6 +67,81 @@ def test_asking_for_more_computes_the_cells_again(make_study: Make, tmp_path: Pa
     assert_frame_equal(found.frame, plain)
 
 
+def folder(root: Path) -> pd.DataFrame:
+    """What pandas reads of the one world under a root."""
+    (world,) = root.glob("simulations/*")
+    return pd.read_parquet(world)
+
+
+KEYS = ["world", "set_id", "seed", "path"]
+
+
+@pytest.mark.parametrize("more", [{"equity": 5}, {"metrics": ["bar_trading", "equity_curve"]}])
+def test_no_cell_is_twice_in_a_folder_where_more_is_asked_of_a_study_that_has_grown(
+    more: dict[str, Any], make_study: Make, tmp_path: Path
+) -> None:
+    two = {"fast": [5, 10], "slow": [50]}
+    three = two | {"fast": [20, 10, 5]}
+    make_study(parameters=two, seeds=range(30)).run(root=tmp_path)
+    make_study(parameters=two, seeds=range(60)).run(root=tmp_path)
+    plain = make_study(parameters=three, seeds=range(60)).run(root=tmp_path).frame
+    names = {path.name for path in files(tmp_path)}
+    grown = make_study(parameters=three, seeds=range(60), record=more)
+    assert reused(grown, tmp_path) == (0, 180)
+    assert {path.name for path in files(tmp_path)} == names
+    rows = folder(tmp_path)
+    assert len(rows) == 180
+    assert not rows.duplicated(KEYS).any()
+    assert load_results(tmp_path, "small").frame.select(plain.columns).equals(plain)
+    assert reused(grown, tmp_path) == (180, 180)
+
+
+def test_no_cell_is_twice_in_a_folder_after_all_of_it_is_computed_again(
+    make_study: Make, tmp_path: Path
+) -> None:
+    make_study(seeds=range(30)).run(root=tmp_path)
+    before = make_study(seeds=range(60)).run(root=tmp_path).frame
+    names = {path.name for path in files(tmp_path)}
+    again = make_study(seeds=range(60)).run(root=tmp_path, fresh=True)
+    assert {path.name for path in files(tmp_path)} == names
+    assert_frame_equal(again.frame, before)
+    assert not folder(tmp_path).duplicated(KEYS).any()
+
+
+def test_more_asked_of_some_sets_of_a_part_leaves_the_part_to_the_others(
+    make_study: Make, tmp_path: Path
+) -> None:
+    make_study(parameters={"fast": [3, 5], "slow": [10]}).run(root=tmp_path)
+    some = {"fast": [5], "slow": [10]}
+    make_study(name="some", parameters=some, record={"equity": 5}).run(root=tmp_path)
+    rows = folder(tmp_path)
+    # These cells are there twice, with the same numbers: the page says how to read them once.
+    assert len(rows) == 120
+    assert len(rows.drop_duplicates()) == len(rows.drop_duplicates(KEYS)) == 80
+
+
+@pytest.mark.parametrize("kept", [slice(0, None, 2), slice(1, None, 3), slice(0, 1), slice(0, 0)])
+def test_what_is_left_of_a_killed_run_that_asked_for_more_is_cut_as_the_whole_was(
+    kept: slice, make_study: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("engine.jobs.part._ROWS", 12)
+    for seeds, fast in ((range(100), [5, 10]), (range(150), [5, 10]), (range(150), [5, 10, 20])):
+        make_study(parameters={"fast": fast, "slow": [50]}, seeds=seeds).run(root=tmp_path)
+    more = make_study(
+        parameters={"fast": [20, 5, 10, 30], "slow": [50]}, seeds=range(170), record={"equity": 5}
+    )
+    job, store = more.resolve(), ParquetStore(tmp_path)
+    plain = store.manifests(job.world.id)
+    undisturbed = {part.name for part in make_plan(job, plain).parts}
+    more.run(root=tmp_path)
+    done = {one.part: one for one in store.manifests(job.world.id)}
+    assert {name for name, one in done.items() if one.holds.record.equity} == undisturbed
+    finished = set(sorted(undisturbed)[kept])
+    # At the kill these had been written, the others were still as they were before.
+    there = [one for one in plain if one.part not in finished] + [done[n] for n in finished]
+    assert {part.name for part in make_plan(job, there).parts} == undisturbed - finished
+
+
 def test_a_study_over_parts_of_others_has_the_rows_of_its_own_run(
     make_study: Make, tmp_path: Path
 ) -> None:

@@ -16,7 +16,6 @@ from engine.errors import Refusal
 from engine.execution import metric_groups
 from engine.execution.metric_groups import MetricGroup, asked_metrics, group_versions
 from engine.execution.metric_names import METRIC_NAMES
-from engine.files import read_json, write_json
 from engine.jobs.columns import KEY_COLUMNS
 from engine.jobs.settings import Record
 from engine.results import Results, read_results
@@ -272,21 +271,6 @@ def test_another_version_of_a_group_is_computed_again(
     assert computed == 120
     assert again.fingerprint != before.fingerprint
     assert again.frame.equals(before.frame)
-
-
-def test_parts_of_an_older_version_are_computed_again_without_a_word(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = run(tmp_path)[0].frame
-    for path in tmp_path.rglob("part-*.json"):
-        content = read_json(path) | {"schema_version": 2}
-        for name in ("groups", "precision"):
-            del content["holds"][name]
-        write_json(path, content)
-    again, computed = run(tmp_path)
-    assert computed == 120
-    assert again.frame.equals(before)
-    assert not caplog.records
 
 
 def test_a_further_group_is_a_file_and_a_line(tmp_path: Path, half_curves: ModuleType) -> None:

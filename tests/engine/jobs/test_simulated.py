@@ -65,10 +65,8 @@ def _check(job: Job, disk: Disk, whole: Disk, told: str) -> None:
     assert rows_of(job, _files(disk)).sort(pl.all()).equals(right.sort(pl.all())), told
 
 
-@pytest.mark.parametrize(
-    "kind", [SimulatedFiles, pytest.param(FolderLike, marks=pytest.mark.slow)]
-)
-@pytest.mark.parametrize("fault", ["before", "after"])
+@pytest.mark.parametrize("kind", [SimulatedFiles, pytest.param(FolderLike, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("fault", ["before", pytest.param("after", marks=pytest.mark.slow)])
 def test_a_crash_at_any_operation_loses_nothing(
     job: Job, whole: Disk, kind: type[SimulatedFiles], fault: str
 ) -> None:

@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # What `make check` and `make test-lowest` run: some of every room, seconds each.
 QUICK := \
-	$(filter-out $(patsubst %,tests/test_%.py,pages readme wheel peers_at_%),$(wildcard tests/test_*.py)) \
+	$(filter-out $(patsubst %,tests/test_%.py,examples pages readme wheel peers_at_%),$(wildcard tests/test_*.py)) \
 	tests/engine/test_public_face.py tests/engine/test_shapes.py tests/engine/testing tests/engine/files \
 	tests/engine/calibration/test_calibration.py tests/engine/calibration/test_gbm.py \
 	$(patsubst %,tests/engine/execution/test_%.py,account fills handles margin_and_costs properties) \

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from engine import user_code
+from engine.sources.registered import SOURCES
 from engine.strategies import registry
 
 # The same examples in every run; `make test-slow` draws new ones, and more of them.
@@ -85,12 +87,28 @@ def _line(item: pytest.Item) -> int:
 
 
 @pytest.fixture(autouse=True)
-def _strategies_of_other_tests_are_unknown() -> Iterator[None]:
-    """Forget what strategies a test loads: errors list the known ones, in whatever order it ran."""
-    known = dict(registry._USER)
+def _what_other_tests_left_is_gone() -> Iterator[None]:
+    """Forget the user's code that a test loads, and put environment and working folder back.
+
+    Errors list the strategies and models that are known, a name that one file holds is refused to
+    another, and Dagster's home stays in the environment: in whatever order tests run, each begins
+    with what the first began with. What a fixture of a file or a session makes is there before.
+    """
+    strategies, files = dict(registry._USER), dict(user_code._LOADED)
+    sources, environment, folder = set(SOURCES), dict(os.environ), Path.cwd()
     yield
     registry._USER.clear()
-    registry._USER.update(known)
+    registry._USER.update(strategies)
+    for name in SOURCES.keys() - sources:
+        if SOURCES[name].__module__ in user_code._LOADED:
+            del SOURCES[name]
+    # A file that was not forgotten would not be run again, and its names not be entered.
+    for name in user_code._LOADED.keys() - files.keys():
+        del user_code._LOADED[name]
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    os.chdir(folder)
 
 
 @pytest.fixture(scope="session")

@@ -291,6 +291,7 @@ def test_html_in_the_name_of_an_experiment_stays_text(folder: Path) -> None:
         assert "<img" not in page.read_text().lower().replace('<img src="data:', "")
 
 
+@pytest.mark.slow
 def test_an_experiment_is_exported_to_a_journal_that_optuna_opens(folder: Path) -> None:
     optuna = pytest.importorskip("optuna")
     _mc("optimise", "run", str(folder / "experiment.yaml"))

@@ -116,6 +116,7 @@ def test_the_setting_may_keep_every_run(instance: dg.DagsterInstance, home: Proj
         assert forget_old_runs(elsewhere, LATER) == 0
 
 
+@pytest.mark.slow
 def test_a_hundred_repeated_runs_leave_the_history_as_large_as_one(
     instance: dg.DagsterInstance, home: Project
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -56,28 +57,41 @@ def ingest(project: Project, text: str) -> None:
         normalise_year(config, "X@1d", year, project.data)
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with bars of three years, a calibration and three studies that have run."""
-    (tmp_path / "series.yaml").write_text(
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "series.yaml").write_text(
         "series:\n  - {symbols: [X], provider: csv, start: 2019-01-02,"
         " end: 2021-03-31, options: {path: X.csv}}\n"
     )
-    (tmp_path / "studies").mkdir()
+    (folder / "studies").mkdir()
     for name, source in STUDIES.items():
-        (tmp_path / "studies" / f"{name}.yaml").write_text(
+        (folder / "studies" / f"{name}.yaml").write_text(
             f"name: {name}\nsource: {source}\nstrategy: {{name: buy_and_hold}}\nseeds: 3\n"
         )
+    with pytest.MonkeyPatch.context() as patch:
+        project = _in(folder, patch)
+        ingest(project, prices())
+        bars = StoredMarketData(project).bars("X", "1d")
+        found = calibrate("gbm", bars, as_of=datetime.date(2020, 6, 30))
+        CalibrationStore(project.data).write([found])
+        for name in STUDIES:
+            run_study(project, name)
+    return folder
+
+
+def _in(folder: Path, patch: pytest.MonkeyPatch) -> Project:
     for variable, place in (("DATA", "data"), ("STUDIES", "studies"), ("SERIES", "series.yaml")):
-        monkeypatch.setenv(f"MC_{variable}", str(tmp_path / place))
-    project = Project.from_environment()
-    ingest(project, prices())
-    bars = StoredMarketData(project).bars("X", "1d")
-    made = calibrate("gbm", bars, as_of=datetime.date(2020, 6, 30))
-    CalibrationStore(project.data).write([made])
-    for name in STUDIES:
-        run_study(project, name)
-    return project
+        patch.setenv(f"MC_{variable}", str(folder / place))
+    return Project.from_environment()
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The same project at another place, which a test may change."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return _in(tmp_path, monkeypatch)
 
 
 def test_the_hash_through_a_year_depends_on_no_later_bar(home: Project) -> None:

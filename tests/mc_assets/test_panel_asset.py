@@ -11,7 +11,7 @@ import polars as pl
 from tests.mc_assets.mc_here import call_here
 
 SERIES = """series:
-  - {symbols: [GOOD, YOUNG], provider: csv, start: 2012-01-03, end: 2015-12-31,
+  - {symbols: [GOOD, YOUNG], provider: csv, start: 2014-01-02, end: 2015-12-31,
      options: {path: "{symbol}.csv"}}
 """
 
@@ -30,7 +30,7 @@ def _materialize() -> None:
 def _materialize_in(
     instance: dg.DagsterInstance, resources: Any, of_bars: list[Any], panel: Any
 ) -> None:
-    for year in ("2012", "2013", "2014", "2015"):
+    for year in ("2014", "2015"):
         for series in ("GOOD@1d", "YOUNG@1d"):
             key = dg.MultiPartitionKey({"series": series, "year": year})
             dg.materialize(
@@ -49,7 +49,7 @@ def test_a_strategy_on_a_series_is_one_partition_and_one_table(
     tmp_path: Path, project: Path
 ) -> None:
     head, *lines = (project / "data" / "sample" / "SP500.csv").read_text().splitlines()
-    recent = [line for line in lines if "2012" <= line[:4] <= "2015"]
+    recent = [line for line in lines if "2014" <= line[:4] <= "2015"]
     (tmp_path / "GOOD.csv").write_text("\n".join([head, *recent]) + "\n")
     (tmp_path / "YOUNG.csv").write_text("\n".join([head, *recent[-40:]]) + "\n")
     (tmp_path / "series.yaml").write_text(SERIES)

@@ -149,7 +149,7 @@ def test_a_new_day_is_offered_and_the_others_stay(
     assert after == [*before, "2026-11-27"] == list(instance.get_dynamic_partitions(PERIODS))
 
 
-@settings(max_examples=20, database=None, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4, database=None, deadline=None)
 @given(steps=st.lists(st.integers(-40, 400), min_size=1, max_size=6))
 def test_whatever_the_clock_does_the_periods_are_those_of_today_in_order(steps: list[int]) -> None:
     own = dataclasses.replace(Project.from_environment(), data=Path("/nowhere"))

@@ -16,6 +16,13 @@ from engine.calibration import (
     try_calibrate,
 )
 
+# Those of two factors take seconds.
+CURVES = (
+    "schwartz_1f",
+    pytest.param("schwartz_2f", marks=pytest.mark.slow),
+    pytest.param("schwartz_smith", marks=pytest.mark.slow),
+)
+
 
 def test_a_likelihood_without_convergence_is_a_failure_with_a_reason(make_bars, monkeypatch):
     returns = 0.01 * np.random.default_rng(0).standard_normal(1000)
@@ -108,7 +115,7 @@ def test_prices_that_change_once_end_in_an_estimate_or_in_a_reason(model, make_b
     assert found.ok or any(reason in found.reason for reason in reasons)
 
 
-@pytest.mark.parametrize("model", ["schwartz_1f", "schwartz_2f", "schwartz_smith"])
+@pytest.mark.parametrize("model", CURVES)
 def test_a_contract_that_is_listed_later_changes_nothing_before(model):
     rng = np.random.default_rng(0)
     logs = 4.0 + np.cumsum(0.03 * rng.standard_normal((120, 1)), axis=0)
@@ -124,14 +131,7 @@ def test_a_contract_that_is_listed_later_changes_nothing_before(model):
 
 
 @pytest.mark.parametrize("initial", ["diffuse", "first_price"])
-@pytest.mark.parametrize(
-    "model",
-    [
-        "schwartz_1f",
-        pytest.param("schwartz_2f", marks=pytest.mark.slow),
-        pytest.param("schwartz_smith", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("model", CURVES)
 def test_rows_before_the_first_price_are_not_there(model, initial):
     rng = np.random.default_rng(1)
     logs = 4.0 + np.cumsum(0.03 * rng.standard_normal((90, 1)), axis=0)

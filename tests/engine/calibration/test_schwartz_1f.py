@@ -133,7 +133,9 @@ def test_a_steep_curve_that_does_not_revert_reaches_its_maximum(carry):
                 assert found.log_likelihood > log_likelihood(kappa, drawn, line, p["sigma"]) - 1e-6
 
 
-@pytest.mark.parametrize("carry", [-0.3, -0.05, 0.0, 0.5])
+@pytest.mark.parametrize(
+    "carry", [-0.3, 0.0, *(pytest.param(c, marks=pytest.mark.slow) for c in (-0.05, 0.5))]
+)
 def test_a_curve_without_error_or_reversion_converges_and_names_the_speed(carry):
     found = try_calibrate("schwartz_1f", carry_panel(1e-9, carry))
     assert found.ok

@@ -146,6 +146,7 @@ def test_observations_that_repeat_are_a_narrow_regime():
     assert found.log_likelihood > alone + 1000.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, pytest.param(305, marks=pytest.mark.slow)])
 def test_a_further_regime_is_never_less_likely(seed):
     y, _ = simulated(seed, 3)

@@ -137,6 +137,7 @@ def _only_kernel(folder: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_damaged_kernel_is_compiled_anew_and_replaced(run, tmp_path):
     assert run() == (20.5, 0)
     file = _only_kernel(tmp_path)
@@ -181,6 +182,7 @@ def test_a_kernel_that_cannot_be_read_for_any_reason_is_compiled_anew(tmp_path, 
     assert KernelCache(lambda: None, {}).load_overload((), None) is None
 
 
+@pytest.mark.slow
 def test_a_folder_that_others_can_write_is_not_used(run, tmp_path, monkeypatch):
     assert run() == (20.5, 0)
     kernel = _only_kernel(tmp_path)

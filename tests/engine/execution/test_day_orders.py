@@ -48,7 +48,7 @@ def bars_of_sessions(exchange: str, first: int, count: int, minutes: int) -> np.
     return np.array(stamps).T
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     exchange=st.sampled_from(EXCHANGES),

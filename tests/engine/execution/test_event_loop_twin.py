@@ -580,7 +580,7 @@ def engines():
     ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=8 * settings.default.max_examples, deadline=None)
 @given(script=order_scripts(BARS), choice=st.integers(0, 2 * len(SETTINGS) - 1))
 def test_the_event_loop_and_its_twin_agree_bit_for_bit(engines, script, choice: int) -> None:
     engine = engines[choice]

@@ -61,7 +61,7 @@ def trades_of(values: np.ndarray, fields: tuple[str, ...], tif_unit: int) -> np.
     return trades[:, : TRADE_COLUMNS.index("mfe")]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_orders_fill_as_they_would_on_the_fine_bars_alone(seed: int) -> None:
     rng = np.random.default_rng(seed)

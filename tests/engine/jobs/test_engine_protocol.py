@@ -201,6 +201,7 @@ class Weighted(Strategy):
 """
 
 
+@pytest.mark.slow
 def test_a_strategy_of_a_file_takes_its_engine_to_another_process(tmp_path: Path) -> None:
     from engine.jobs.plan import make_plan
     from engine.strategies import load_user_strategies

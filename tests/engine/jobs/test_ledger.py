@@ -207,7 +207,7 @@ def test_a_search_says_that_it_asked(make_study: Make, tmp_path: Path) -> None:
     assert read_trials(tmp_path)["asked_by"].to_list() == [["sobol"]] * 4
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4, deadline=None)
 @given(
     requests=st.lists(
         st.tuples(st.integers(1, 90), st.sets(st.sampled_from([3, 5, 7]), min_size=1)),

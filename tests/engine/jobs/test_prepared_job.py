@@ -327,6 +327,7 @@ job.run([{"fast": 3}, {"fast": 4}])
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_without_closing_its_job_has_counted_its_trials(
     tmp_path: Path,
 ) -> None:

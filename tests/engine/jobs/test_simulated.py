@@ -66,7 +66,7 @@ def _check(job: Job, disk: Disk, whole: Disk, told: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [SimulatedFiles, pytest.param(FolderLike, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("fault", ["before", "after"])
+@pytest.mark.parametrize("fault", ["before", pytest.param("after", marks=pytest.mark.slow)])
 def test_a_crash_at_any_operation_loses_nothing(
     job: Job, whole: Disk, kind: type[SimulatedFiles], fault: str
 ) -> None:

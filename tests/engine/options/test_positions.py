@@ -95,6 +95,7 @@ def test_a_strangle_is_traded_as_a_plain_program_trades_it(
         assert "days_left" in reasons
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pricing", "margin", "smiles", "strikes"),
     [

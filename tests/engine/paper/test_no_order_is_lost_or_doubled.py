@@ -69,7 +69,7 @@ def check(rehearsal: Rehearsal) -> None:
         assert order_of[found.client_order_id] in numbers
 
 
-@pytest.mark.parametrize("first", range(0, 120, 40))
+@pytest.mark.parametrize("first", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (40, 80))])
 def test_no_order_is_lost_or_doubled_in_random_scripts(first: int) -> None:
     for seed in range(first, first + 40):
         check(session(seed, 8))

@@ -36,7 +36,13 @@ def relative(found: float, expected: float, scale: float) -> float:
 
 
 @pytest.mark.parametrize("call", [True, False])
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(place, marks=() if index % 2 == 0 else pytest.mark.slow)
+        for index, place in enumerate(PLACES)
+    ],
+)
 def test_prices_and_greeks_are_the_derivatives_of_the_closed_form_in_many_digits(place, call):
     spot, strike, years, vol, rate, dividend = place
     k, q, sign = oracle.exact(strike, dividend, 1.0 if call else -1.0)

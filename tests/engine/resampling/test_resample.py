@@ -142,7 +142,7 @@ def _within(share: float, expected: float, runs: int) -> bool:
     return abs(share - expected) <= 3.0 * math.sqrt(expected * (1.0 - expected) / runs)
 
 
-@pytest.mark.parametrize("method", ["trades", "parametric"])
+@pytest.mark.parametrize("method", [pytest.param("trades", marks=pytest.mark.slow), "parametric"])
 def test_bands_of_90_percent_hold_the_next_record_90_percent_of_the_time(
     recorded: Recorded, method: str
 ) -> None:

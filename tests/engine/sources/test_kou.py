@@ -107,7 +107,7 @@ def test_a_jump_has_the_double_exponential_law() -> None:
         assert stats.kstest(side[:3000], "expon", args=(0.0, 1.0 / eta)).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("intensity", [0.5, 60.0])
+@pytest.mark.parametrize("intensity", [0.5, pytest.param(60.0, marks=pytest.mark.slow)])
 def test_the_range_of_one_bar_with_jumps_is_that_of_many_small_bars(intensity) -> None:
     source = Kou(mu=0.0, sigma=0.2, jump_intensity=intensity)
     one = source.paths(seeds=range(10_000), steps=1, dt=1.0)

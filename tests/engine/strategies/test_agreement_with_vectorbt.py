@@ -11,7 +11,8 @@ does not share, each tested on both sides below:
   entry on; the stop-loss is taken even where the open has passed the target (our
   ``bracket_rule="backtesting_py"``).
 
-Those marked slow wait for vectorbt to compile its signals or its sequence of calls.
+All wait for vectorbt to compile what it runs, up to a quarter of a minute in a new checkout; the
+agreement with backtesting.py is proved by `make test`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from engine.strategies import (
 
 vbt: Any
 pd: Any
+pytestmark = pytest.mark.slow
+
 MARKETS = ("SP500 days", "AAPL days", "ES minutes", "BTC minutes")
 Market = Callable[[str], Bars]
 COSTS = {"commission": {"rate": 0.0004, "fixed": 2.5}, "slippage": {"bps": 3.0}}
@@ -99,7 +102,7 @@ def random_units(seed: int, count: int) -> np.ndarray:
     return units
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=pytest.mark.slow) for s in (2, 3))])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", MARKETS)
 def test_orders_in_units_agree_with_all_costs(market: Market, name: str, seed: int) -> None:
     bars = market(name)
@@ -141,7 +144,6 @@ def signals(bars: Bars, fast: int, slow: int) -> tuple[np.ndarray, np.ndarray]:
     return above.to_numpy(), below.to_numpy()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("same_close", [False, True])
 @pytest.mark.parametrize("name", MARKETS)
 def test_a_crossover_with_all_the_cash_agrees(market: Market, name: str, same_close: bool) -> None:
@@ -185,7 +187,6 @@ class LongShort(Strategy):
             order.target(-20)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", MARKETS)
 def test_reversals_agree(market: Market, name: str) -> None:
     bars = market(name)
@@ -234,7 +235,6 @@ class Stops(Strategy):
             )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("gain", [0.015, 9.0])
 @pytest.mark.parametrize("name", MARKETS)
 def test_stop_loss_and_take_profit_agree(market: Market, name: str, gain: float) -> None:
@@ -358,7 +358,6 @@ class Rotation(Strategy):
             target[second, t] += 0.5
 
 
-@pytest.mark.slow
 def test_rotations_agree_with_the_call_sequence_that_sells_first(market: Market) -> None:
     """`call_seq="auto"`: of the orders of a bar the sales come before the purchases."""
     bars = market("SP500 days")[:600]

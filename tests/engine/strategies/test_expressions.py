@@ -215,7 +215,7 @@ def has_flat_windows(expression) -> bool:
     return any(isinstance(part, StandardDeviation | Momentum) for part in expression.walk())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples, deadline=None)
 @given(tree=trees())
 def test_any_expression_has_the_values_of_pandas(tree) -> None:
     expression, in_pandas = tree

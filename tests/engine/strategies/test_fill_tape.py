@@ -36,7 +36,7 @@ def same(one: Backtest, other: Backtest) -> None:
     assert one.orders.equals(other.orders)
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=settings.default.max_examples, deadline=None, database=None)
 @given(script=order_scripts(BARS), execution=execution_settings(), cut=st.integers(-1, BARS - 1))
 def test_a_backtest_replayed_on_its_own_fills_up_to_any_bar_is_the_same_to_the_byte(
     script: np.ndarray, execution: Any, cut: int

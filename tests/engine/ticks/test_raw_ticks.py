@@ -259,6 +259,7 @@ def streamed_in_a_process(source: Path, target: Path) -> tuple[int, float, float
     return rows, before / 1024, after / 1024
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     # 180 MB of text, several times that as a table: held whole it would pass the limit.

@@ -15,7 +15,7 @@ from mc_assets.cli import app
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
     monkeypatch.setenv("MC_DATA", str(tmp_path / "data"))
     lines = (project / "data" / "sample" / "SP500.csv").read_text().splitlines()
-    (tmp_path / "x.csv").write_text("\n".join(lines[:1000]) + "\n")
+    (tmp_path / "x.csv").write_text("\n".join(lines[:500]) + "\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

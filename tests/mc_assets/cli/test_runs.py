@@ -69,6 +69,7 @@ def test_runs_are_listed_the_newest_first(mc: Callable[..., str]) -> None:
     assert mc("runs", "other") == "no runs\n"
 
 
+@pytest.mark.slow
 def test_a_killed_command_is_listed_as_killed(folder: Path, mc: Callable[..., str]) -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", "from mc_assets.cli import main; main()", "run", "long"],

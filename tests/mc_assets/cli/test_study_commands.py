@@ -224,6 +224,7 @@ def test_a_statistic_that_cannot_be_shown_is_one_line(
     assert "turnover" in mc("show", "quick", "--best", "turnover")
 
 
+@pytest.mark.slow
 def test_warnings_are_the_same_on_every_way_to_the_results(mc: Run, folder: Path) -> None:
     idle = STUDY.replace("quick", "idle").replace("slow: [4, 20]", "slow: [90, 95]")
     idle = idle.replace("steps: 60", "steps: 60, warm_up: 0")
@@ -578,6 +579,7 @@ class Nothing(Generator):
 '''
 
 
+@pytest.mark.slow
 def test_a_study_that_was_never_asked_has_its_statistics_after_another_was_published(
     mc: Run, folder: Path
 ) -> None:

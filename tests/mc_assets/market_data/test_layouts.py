@@ -529,7 +529,7 @@ def test_a_folder_of_files_is_one_series(tmp_path: Path) -> None:
     ["1.5", " 1.5", "+1.5", "01.5", ".5", "5.", "1e2", "1E2", "9007199254740993", "-0", "-1.5",
      "inf", "nan", "", "n/a", "1 234.5", "$3", "1.5M", "(3)", "0x10", "1_0", "--5"],
 )  # fmt: skip
-@pytest.mark.parametrize("row", [1, 100])
+@pytest.mark.parametrize("row", [pytest.param(1, marks=pytest.mark.slow), 100])
 def test_numbers_parsed_while_reading_are_those_of_the_text(
     tmp_path: Path, cell: str, row: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,7 +192,9 @@ def test_pages_before_one_that_fails_are_kept_and_not_asked_again(
     assert BarStore(root).manifest()["reached"].null_count() == 3
 
 
-@pytest.mark.parametrize("broken_page", [1, 2, 4, 5, 6])
+@pytest.mark.parametrize(
+    "broken_page", [1, 4, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 5, 6))]
+)
 def test_wherever_it_breaks_the_bytes_are_those_of_an_unbroken_fetch(
     market: PagedMarket,
     config: MarketDataConfig,

@@ -82,6 +82,7 @@ def test_every_picture_is_drawn(
     assert faults == []
 
 
+@pytest.mark.slow
 def test_a_strategy_that_never_trades_has_a_page_that_says_so() -> None:
     bars = history()
     found = judge(Never, bars, tries=4, paths=20)

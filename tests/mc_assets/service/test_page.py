@@ -123,6 +123,7 @@ def test_a_run_is_followed_from_its_beginning_to_its_statistics(
     assert client.get(f"/v1/jobs/{job['id']}").json()["done"] == 120_000
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_it_is_used_by_the_keyboard_alone_on_a_phone_and_in_the_dark(opened: Any) -> None:
     opened.keyboard.press("3")

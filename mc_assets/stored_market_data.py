@@ -114,7 +114,12 @@ class StoredMarketData:
         return self._bars_of(series, frame, columns).with_columns({DIVIDEND_YIELD: paid})
 
     def bars_as_of(
-        self, symbol: str, timeframe: str, dates: Sequence[datetime.date]
+        self,
+        symbol: str,
+        timeframe: str,
+        dates: Sequence[datetime.date],
+        *,
+        columns: Sequence[str] = (),
     ) -> Iterator[tuple[Bars, list[datetime.date]]]:
         """Yield bars with the dates that may look at them up to themselves.
 
@@ -122,12 +127,23 @@ class StoredMarketData:
         stretch between two events has its own, in which the last bar of every date keeps its
         prices, so that no event after a date affects what is estimated as of it.
 
+        Parameters
+        ----------
+        symbol, timeframe : str
+            The series.
+        dates : sequence of datetime.date
+            Dates of estimates.
+        columns : sequence of str
+            Columns beside prices and volume to carry, of those that are stored: an estimator that
+            asks for another one says so itself, and fails alone.
+
         Raises
         ------
         ValueError
             If the series is unknown, or has not been ingested.
         """
         series, frame, factors = self._stored(symbol, timeframe)
+        columns = [name for name in columns if name in frame.columns]
         stretches: dict[tuple[float, float], tuple[int, list[datetime.date]]] = {}
         if factors is not None:
             split, price = factors_at(frame, factors, exchange=series.exchange)
@@ -137,11 +153,11 @@ class StoredMarketData:
                 key = (float(split[last]), float(price[last]))
                 stretches.setdefault(key, (last, []))[1].append(day)
         if factors is None or len(stretches) == 0:
-            yield self._bars_of(series, frame), [*dates]
+            yield self._bars_of(series, frame, columns), [*dates]
             return
         for last, together in stretches.values():
             known = adjust(frame, factors, exchange=series.exchange, unchanged=last)
-            yield self._bars_of(series, known), together
+            yield self._bars_of(series, known, columns), together
 
     def _stored(
         self, symbol: str, timeframe: str

@@ -130,6 +130,7 @@ CHECKED_BY = {
     "engine/randomness/philox.py": "tests/engine/randomness/test_philox.py",
     "engine/resampling/draws.py": "tests/engine/resampling/test_draws.py",
     "engine/resampling/walks.py": "tests/engine/resampling/test_walks.py",
+    "engine/sources/autoregression.py": f"{CALIBRATION}/test_switching_regression.py",
     "engine/sources/bar_shape.py": f"{SOURCES}/test_bridge.py",
     "engine/sources/bridge.py": f"{SOURCES}/test_bridge.py",
     "engine/sources/correlated.py": f"{SOURCES}/test_correlated.py",

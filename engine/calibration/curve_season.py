@@ -99,7 +99,7 @@ class SeasonalCurve:
         self.inner = inner
         self.cycles = cycles
         self.names: tuple[str, ...] = (*inner.names, *season_names(cycles))
-        linear: tuple[Literal["linear"], ...] = ("linear",) * (2 * cycles)
+        linear: list[Literal["linear"]] = ["linear" for _ in range(2 * cycles)]
         self.transforms = Transforms((*inner.transforms.kinds, *linear))
         self.lower = np.append(inner.lower, np.full(2 * cycles, -_LARGEST))
         self.upper = np.append(inner.upper, np.full(2 * cycles, _LARGEST))

@@ -17,6 +17,9 @@ __all__ = ["SwitchingFit", "fit_switching"]
 
 Array = NDArray[np.float64]
 
+# Of a coefficient, in deviations of the series per deviation of the variable, around least squares.
+_REACH = 5.0
+
 
 @dataclass(frozen=True, eq=False)
 class SwitchingFit:
@@ -32,7 +35,7 @@ class SwitchingFit:
         At the optimum.
     names : tuple of str
         Free parameters: ``mean_i``, ``deviation_i`` (without number where common to all
-        regimes) and ``p_ij`` for all j but the last.
+        regimes), ``p_ij`` for all j but the last, and ``coefficient_c``.
     covariance : ndarray, shape (k, k)
         Of the free parameters, in that order.
     filtered, smoothed : ndarray, shape (n, states)
@@ -42,6 +45,8 @@ class SwitchingFit:
     ahead_covariance : ndarray, shape (states, k + states)
         Covariance of the regimes' probabilities in the next observation with the free parameters,
         and with each other: the error that they have from the parameters.
+    coefficients : ndarray, shape (c,)
+        Of the explanatory variables.
     """
 
     means: Array
@@ -54,6 +59,7 @@ class SwitchingFit:
     smoothed: Array
     optimum: Optimum
     ahead_covariance: Array
+    coefficients: Array
 
     @property
     def std_errors(self) -> dict[str, float]:
@@ -69,8 +75,9 @@ def fit_switching(
     switching_deviation: bool = True,
     scale: Array | None = None,
     weights: Array | None = None,
+    explanatory: Array | None = None,
 ) -> SwitchingFit:
-    """Fit a Markov switching normal model by direct maximum likelihood.
+    r"""Fit a Markov switching normal model by direct maximum likelihood.
 
     Parameters
     ----------
@@ -84,6 +91,8 @@ def fit_switching(
         Length of each observation in unit steps: mean and variance are proportional to it.
     weights : ndarray, shape (n,), optional
         Weight of each observation's log density.
+    explanatory : ndarray, shape (n, c), optional
+        What each observation depends on beside its regime, such as the observations before it.
 
     Returns
     -------
@@ -93,13 +102,14 @@ def fit_switching(
     Raises
     ------
     ValueError
-        If the number of states is outside 2 to 4, or nothing switches.
+        If the number of states is outside 2 to 4, nothing switches, or an explanatory variable is
+        not finite or does not vary.
 
     Notes
     -----
-    The filter starts from the stationary distribution of the chain [1]_. Deviations are kept
-    above 2 % of the series' own: the likelihood is unbounded where a regime shrinks onto single
-    observations.
+    :math:`y_t = m_{s_t} + x_t' b + d_{s_t} z_t` with b common to all regimes. The filter starts
+    from the stationary distribution of the chain [1]_. Deviations are kept above 2 % of the series'
+    own: the likelihood is unbounded where a regime shrinks onto single observations.
 
     References
     ----------
@@ -121,37 +131,58 @@ def fit_switching(
     # In units of the series' deviation, so that the optimiser's steps do not depend on its units.
     y = y / spread
     shift = -float(weight.sum()) * math.log(spread)
+    x, unit = _scaled(explanatory, len(y))
 
-    optimum = _highest(layout, y, length, weight)
+    optimum = _highest(layout, y, length, weight, x)
     optimum = layout.ordered(optimum)
     means, deviations, chain = layout.unpack(optimum.theta)
     plain = np.ones(len(y))
-    _, _, filtered, smoothed = hamilton_score(y, length, plain, means, deviations, chain)
-    jacobian = layout.jacobian(optimum.theta)
+    coefficients = optimum.theta[layout.size :]
+    explained = y - x @ coefficients
+    _, _, filtered, smoothed = hamilton_score(explained, length, plain, means, deviations, chain)
+    k = len(optimum.theta)
+    jacobian = np.diag(np.append(np.ones(layout.size), spread / unit))
+    jacobian[: layout.size, : layout.size] = layout.jacobian(optimum.theta[: layout.size])
     jacobian[: layout.mean_count + layout.deviation_count] *= spread
-    k = len(jacobian)
-    slope = _ahead_slope(layout, y, length, optimum.theta)
+    slope = _ahead_slope(layout, y, length, x, optimum.theta)
     covariance = covariance_of(optimum, np.vstack([jacobian, slope]))
     return SwitchingFit(
         means=spread * means,
         deviations=spread * deviations,
         transition=chain,
         log_likelihood=optimum.value + shift,
-        names=layout.names,
+        names=(*layout.names, *(f"coefficient_{c + 1}" for c in range(len(coefficients)))),
         covariance=covariance[:k, :k],
         filtered=filtered,
         smoothed=smoothed,
         optimum=optimum,
         ahead_covariance=covariance[k:],
+        coefficients=spread / unit * coefficients,
     )
 
 
-def _ahead_slope(layout: SwitchingLayout, y: Array, length: Array, theta: Array) -> Array:
+def _scaled(explanatory: Array | None, count: int) -> tuple[Array, Array]:
+    """Explanatory variables over their deviations, and these."""
+    if explanatory is None:
+        return np.empty((count, 0)), np.empty(0)
+    x = np.ascontiguousarray(explanatory, dtype=np.float64)
+    if x.ndim != 2 or len(x) != count:
+        raise Refusal("explanatory", f"shape {x.shape}", f"({count}, variables)")
+    if not np.all(np.isfinite(x)):
+        raise Refusal("explanatory", "a value that is not finite", "finite values")
+    unit = x.std(axis=0)
+    if not (unit > 0.0).all():
+        raise Refusal("explanatory", "a variable that does not vary", "values that vary")
+    return x / unit, unit
+
+
+def _ahead_slope(layout: SwitchingLayout, y: Array, length: Array, x: Array, theta: Array) -> Array:
     """Differentiate the probabilities of the next regime by the optimiser's vector."""
 
     def ahead(moved: Array) -> Array:
         means, deviations, chain = layout.unpack(moved)
-        filtered = hamilton_filtered(y, length, means, deviations, chain)
+        explained = y - x @ moved[layout.size :]
+        filtered = hamilton_filtered(explained, length, means, deviations, chain)
         return np.asarray(filtered[-1] @ chain)
 
     slope = np.empty((layout.states, len(theta)))
@@ -162,20 +193,33 @@ def _ahead_slope(layout: SwitchingLayout, y: Array, length: Array, theta: Array)
     return slope
 
 
-def _highest(layout: SwitchingLayout, y: Array, length: Array, weight: Array) -> Optimum:
+def _highest(layout: SwitchingLayout, y: Array, length: Array, weight: Array, x: Array) -> Optimum:
     """Maximise the likelihood of observations with a standard deviation of one."""
+    # Where regimes do not matter; what is left begins the search for them.
+    columns = np.column_stack([x, length])
+    common = np.linalg.lstsq(columns, y, rcond=None)[0][:-1] if x.shape[1] else np.empty(0)
+    rest = y - x @ common
 
     def objective(theta: Array) -> tuple[float, Array]:
         means, deviations, chain = layout.unpack(theta)
-        value, gradient, _, _ = hamilton_score(y, length, weight, means, deviations, chain)
-        return value, layout.pull(deviations, chain, *gradient)
+        explained = y - x @ theta[layout.size :] if len(common) else y
+        value, gradient, _, shares = hamilton_score(
+            explained, length, weight, means, deviations, chain
+        )
+        slope = layout.pull(deviations, chain, *gradient)
+        if len(common):
+            errors = explained[:, None] / length[:, None] - means
+            slope = np.append(slope, x.T @ np.sum(shares * errors / deviations**2, axis=1))
+        return value, slope
 
-    lower, upper = layout.bounds(y, 1.0)
-    starts = layout.starts(y, length, 1.0)
-    few = len(starts) <= len(layout.guesses(y, length, 1.0))
+    lower, upper = layout.bounds(rest, 1.0)
+    starts = layout.starts(rest, length, 1.0)
+    few = len(starts) <= len(layout.guesses(rest, length, 1.0))
     if not few:
-        inner = _one_regime_less(layout, y, length, weight)
+        inner = _one_regime_less(layout, y, length, weight, x)
         starts += layout.extended(*inner)
+    lower, upper = np.append(lower, common - _REACH), np.append(upper, common + _REACH)
+    starts = [np.append(start, common) for start in starts]
     # A few steps from every start, then convergence from the best points reached.
     phases = ((6, 2),) if few else ((10, 24), (30, 10))
     if len(y) <= SHORT:
@@ -186,10 +230,10 @@ def _highest(layout: SwitchingLayout, y: Array, length: Array, weight: Array) ->
 
 
 def _one_regime_less(
-    layout: SwitchingLayout, y: Array, length: Array, weight: Array
+    layout: SwitchingLayout, y: Array, length: Array, weight: Array, x: Array
 ) -> tuple[Array, Array, Array]:
     """Best-fitting means, deviations and chain with one regime fewer."""
     if layout.states == 2:
         return np.array([np.average(y, weights=weight)]), np.ones(1), np.ones((1, 1))
     inner = replace(layout, states=layout.states - 1)
-    return inner.unpack(_highest(inner, y, length, weight).theta)
+    return inner.unpack(_highest(inner, y, length, weight, x).theta)

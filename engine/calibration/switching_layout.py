@@ -28,7 +28,10 @@ def _off_diagonal(states: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class SwitchingLayout:
-    """Layout of the optimiser's vector: means, log deviations and logits of the regimes."""
+    """Layout of the optimiser's vector: means, log deviations and logits of the regimes.
+
+    Numbers behind these, which are common to all regimes, stay where they are.
+    """
 
     states: int
     switching_mean: bool
@@ -43,6 +46,11 @@ class SwitchingLayout:
     def deviation_count(self) -> int:
         """Number of free deviations."""
         return self.states if self.switching_deviation else 1
+
+    @property
+    def size(self) -> int:
+        """Length of the vector without what is common to all regimes."""
+        return self.mean_count + self.deviation_count + self.states * (self.states - 1)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,7 +69,7 @@ class SwitchingLayout:
         means[:] = theta[:first]
         deviations[:] = np.exp(theta[first:second])
         logits = np.zeros((self.states, self.states))
-        logits[_off_diagonal(self.states)] = theta[second:]
+        logits[_off_diagonal(self.states)] = theta[second : self.size]
         chain = np.exp(logits - logits.max(axis=1, keepdims=True))
         return means, deviations, chain / chain.sum(axis=1, keepdims=True)
 
@@ -202,13 +210,14 @@ class SwitchingLayout:
         first, second = self.mean_count, self.mean_count + self.deviation_count
         # Logits are relative to their row's diagonal, so relabelling only permutes them.
         place = np.zeros((self.states, self.states), dtype=np.int64)
-        place[_off_diagonal(self.states)] = np.arange(second, len(optimum.theta))
+        place[_off_diagonal(self.states)] = np.arange(second, self.size)
         chain = place[np.ix_(order, order)][_off_diagonal(self.states)]
         move = np.concatenate(
             [
                 order if self.switching_mean else [0],
                 first + (order if self.switching_deviation else np.zeros(1, dtype=np.int64)),
                 chain,
+                np.arange(self.size, len(optimum.theta)),
             ]
         )
         return replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from engine.compiled import borrow, exact, fma, inlined, kernel
 from engine.compiled.elementary import log
 from engine.errors import Refusal
 from engine.randomness import GROUP, Stream, uniform, words
+from engine.sources.autoregression import autoregressive, checked_inputs, coefficients_of
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.model import Model, ModelGenerator
 from engine.sources.parameter import Parameter, option
@@ -46,6 +47,13 @@ class RegimeSwitching(Model):
     start : "stationary", int or sequence of float
         Regime of the first bar: drawn from the stationary distribution, fixed, or drawn from the
         given probabilities, such as the filtered ones of a calibration.
+    ar : sequence of float
+        What a bar's log return has of those before it, the nearest first.
+    last_returns : sequence of float
+        Log returns before the start, the nearest first; by default their mean over the regimes.
+    betas, held : mapping of str to float
+        Effect of each regressor on a bar's log return, per unit, and the values that regressors
+        keep over a path: its future is not simulated.
 
     Notes
     -----
@@ -53,7 +61,9 @@ class RegimeSwitching(Model):
     business cycle. Sojourn times are drawn (geometric), not a change per bar tested. The state
     ``regime`` numbers the bar's regime from 0. As scalars (`values`, calibrations) the parameters
     are ``mu_1 sigma_1 mu_2 ...`` and ``p_11 p_12 ... `` without the last column, which is what
-    remains to one.
+    remains to one; then ``ar_1 ar_2 ...`` and ``beta_NAME``. With these a log return is
+    ``mu dt + sum_l ar_l r_{t-l} + sum_m beta_m held_m + sigma sqrt(dt) z``; coefficients are per
+    bar of the length that they were estimated on, so that there are no bars inside a bar.
     """
 
     name = "regime_switching"
@@ -63,6 +73,10 @@ class RegimeSwitching(Model):
     sigma: Any = option((0.12, 0.3), "Volatility per year, by regime.")
     transition: Any = option(((0.99, 0.01), (0.03, 0.97)), "Transition probabilities per bar.")
     start: Any = option("stationary", "Regime of the first bar.")
+    ar: Any = option((), "What a log return has of those before it, the nearest first.")
+    last_returns: Any = option((), "Log returns before the start, the nearest first.")
+    betas: Any = option((), "Effect of each regressor on a log return, per unit.")
+    held: Any = option((), "Value that each regressor keeps over a path.")
 
     def validate(self) -> None:
         """Check shapes and probabilities."""
@@ -84,6 +98,15 @@ class RegimeSwitching(Model):
                 raise Refusal(f"transition[{i}]", f"a sum of {table[i].sum():g}", "1")
         object.__setattr__(self, "transition", tuple(map(tuple, table.tolist())))
         self.start_probabilities()
+        for name, found in checked_inputs(
+            self.ar, self.last_returns, self.betas, self.held
+        ).items():
+            object.__setattr__(self, name, found)
+
+    @property
+    def has_sub_bars(self) -> bool:  # type: ignore[override]
+        """Whether there are bars inside bars: not where returns depend on those of whole bars."""
+        return not (self.ar or self.betas)
 
     @classmethod
     def from_values(
@@ -93,9 +116,10 @@ class RegimeSwitching(Model):
         if not any(re.fullmatch(r"(mu|sigma)_\d+|p_\d\d", name) for name in values):
             return super().from_values(values, bars, **options)
         count = sum(name.startswith("mu_") for name in values)
+        own = [name for name in values if name.startswith(("ar_", "beta_"))]
         expected = _scalar_names(count)
         for name in (*values, *expected):
-            if name not in expected or name not in values:
+            if name not in own and (name not in expected or name not in values):
                 raise Refusal(f"parameter of {cls.name}", ", ".join(values), ", ".join(expected))
         rows = []
         for i in range(1, count + 1):
@@ -105,7 +129,8 @@ class RegimeSwitching(Model):
             key: [float(values[f"{key}_{k}"]) for k in range(1, count + 1)]
             for key in ("mu", "sigma")
         }
-        return super().from_values(vectors | {"transition": rows}, bars, **options)
+        inputs = coefficients_of({name: float(values[name]) for name in own})
+        return super().from_values(vectors | {"transition": rows}, bars, **(options | inputs))
 
     @property
     def values(self) -> dict[str, float]:
@@ -113,27 +138,39 @@ class RegimeSwitching(Model):
         count = len(self.mu)
         numbers = [*self.mu, *self.sigma]
         numbers += [self.transition[i][j] for i in range(count) for j in range(count - 1)]
-        return dict(zip(_scalar_names(count), numbers, strict=True))
+        found = dict(zip(_scalar_names(count), numbers, strict=True))
+        found |= {f"ar_{lag}": value for lag, value in enumerate(self.ar, 1)}
+        return found | {f"beta_{name}": value for name, value in self.betas.items()}
 
     def with_parameters(self, **values: float) -> Self:
         """Return the same source with some scalar parameters changed."""
         unknown = [name for name in values if name not in self.values]
         if unknown:
             raise Refusal(f"parameter of {self.name}", repr(unknown[0]), ", ".join(self.values))
-        options = {name: getattr(self, name) for name in ("start", "steps", "volume", "sampling")}
+        kept = ("start", "steps", "volume", "sampling", "last_returns", "held")
+        options = {name: getattr(self, name) for name in kept}
         return self.from_values(self.values | values, **options)
 
     def with_start_state(self, state: Mapping[str, float]) -> Self:
         """Return the same source started from filtered probabilities ``regime_1 regime_2 ...``."""
         names = [f"regime_{k + 1}" for k in range(len(self.mu))]
-        super().with_start_state({n: v for n, v in state.items() if n not in names})
+        before = [f"return_{lag}" for lag in range(1, len(self.ar) + 1)]
+        held = [f"value_{name}" for name in self.betas]
+        own = (*names, *before, *held)
+        super().with_start_state({n: v for n, v in state.items() if n not in own})
+        changed: dict[str, Any] = {}
         given = [float(state[name]) for name in names if name in state]
-        if not given:
-            return self
-        if len(given) != len(names):
+        if given and len(given) != len(names):
             raise Refusal(f"start state of {self.name}", ", ".join(state), ", ".join(names))
-        total = math.fsum(given)
-        return dataclasses.replace(self, start=tuple(p / total for p in given))
+        if given:
+            total = math.fsum(given)
+            changed["start"] = tuple(p / total for p in given)
+        if before and all(name in state for name in before):
+            changed["last_returns"] = tuple(float(state[name]) for name in before)
+        if any(name in state for name in held):
+            told = {n.removeprefix("value_"): float(state[n]) for n in held if n in state}
+            changed["held"] = dict(self.held) | told
+        return dataclasses.replace(self, **changed) if changed else self
 
     def stationary(self) -> NDArray[np.float64]:
         """Stationary distribution of the chain (Grassmann, Taksar and Heyman, 1985).
@@ -218,7 +255,18 @@ class RegimeSwitching(Model):
                 leave.ravel(),
             ]
         )
-        return ModelGenerator(self, request, fill_regime_switching, constants)
+        fill: Callable[..., None] = fill_regime_switching
+        if self.ar or self.betas:
+            shift = math.fsum(beta * self.held.get(name, 0.0) for name, beta in self.betas.items())
+            lags = np.array(self.last_returns or self._usual_returns(dt, shift))
+            fill = autoregressive(fill, np.array(self.ar), lags, shift)
+        return ModelGenerator(self, request, fill, constants)
+
+    def _usual_returns(self, dt: float, shift: float) -> list[float]:
+        """Take the mean over the regimes for the returns before the start."""
+        weights = self.stationary().tolist()
+        level = math.fsum(w * m for w, m in zip(weights, self.mu, strict=True)) * dt + shift
+        return [level / (1.0 - math.fsum(self.ar))] * len(self.ar)
 
 
 def _scalar_names(count: int) -> list[str]:

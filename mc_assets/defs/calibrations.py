@@ -256,13 +256,16 @@ def _estimated(
         for model in quote_models:
             fail(model, error)
         quote_models = []
+    options = series.calibration
+    asked = [n for model in bar_models for n in options.get(model, {}).get("regressors", ())]
     try:
-        histories = list(market_data.bars_as_of(series.symbol, series.timeframe, dates))
+        histories = list(
+            market_data.bars_as_of(series.symbol, series.timeframe, dates, columns=asked)
+        )
     except ValueError as error:
         for model in bar_models:
             fail(model, error)
         histories = []
-    options = series.calibration
     for history, days in histories:
         for found in calibrate_dates(history, days, bar_models, options=options, workers=workers):
             if found.model == "heston" and quotes is not None and quotes.on(found.as_of):

@@ -94,6 +94,9 @@ def sources() -> dict[str, Source]:
         ),
         "merton": Merton(jump_intensity=40.0),
         "regime_switching": RegimeSwitching(),
+        "regime_switching with lags": RegimeSwitching(
+            ar=(0.3, -0.1), last_returns=(0.01, 0.0), betas={"x": 0.01}, held={"x": 0.5}
+        ),
         "garch": GARCH(gamma=0.05),
         "egarch drawn from history": EGARCH(innovations=bars.close[:60]),
         "egarch": EGARCH(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,17 +16,14 @@ from mc_assets.offered_periods import PERIODS
 if TYPE_CHECKING:
     import dagster as dg
 
-__all__ = ["forget_old_runs"]
+__all__ = ["forget_old_runs", "forget_runs", "old_runs"]
 
 # Of one call: a command must not wait long for the history of years.
 _MOST: Final = 200
 
 
 def forget_old_runs(instance: dg.DagsterInstance, now: datetime.datetime | None = None) -> int:
-    """Delete old finished runs with their logs; return how many.
-
-    A run stays for ``keep_days`` of `dagster.yaml`, and longer where a partition was made by no
-    later one or a check was evaluated by no later one, so that nothing that is there looks missing.
+    """Delete finished runs that are older than ``keep_days`` of `dagster.yaml`; return how many.
 
     Parameters
     ----------
@@ -34,14 +32,30 @@ def forget_old_runs(instance: dg.DagsterInstance, now: datetime.datetime | None 
     now : datetime, optional
         By default the present.
     """
-    import dagster as dg
-
     from mc_assets.event_log import EventLog
 
     log = instance.event_log_storage
     if not isinstance(log, EventLog) or log.keep_days <= 0:
         return 0
-    before = (now or datetime.datetime.now(datetime.UTC)) - datetime.timedelta(days=log.keep_days)
+    return forget_runs(instance, old_runs(instance, log.keep_days, now)[-_MOST:])
+
+
+def old_runs(
+    instance: dg.DagsterInstance, days: int, now: datetime.datetime | None = None
+) -> list[str]:
+    """Return the finished runs that may be forgotten after some days, newest first.
+
+    A run stays longer where a partition was made by no later one or a check was evaluated by no
+    later one, so that nothing that is there looks missing.
+    """
+    import dagster as dg
+
+    from mc_assets.event_log import EventLog
+
+    log = instance.event_log_storage
+    if not isinstance(log, EventLog):
+        return []
+    before = (now or datetime.datetime.now(datetime.UTC)) - datetime.timedelta(days=days)
     finished = [
         dg.DagsterRunStatus.SUCCESS,
         dg.DagsterRunStatus.FAILURE,
@@ -49,10 +63,14 @@ def forget_old_runs(instance: dg.DagsterInstance, now: datetime.datetime | None 
     ]
     old = instance.get_run_ids(dg.RunsFilter(statuses=finished, updated_before=before))
     if not old:
-        return 0
+        return []
     kept = log.runs_to_keep(instance.get_dynamic_partitions(PERIODS))
-    forgotten = [run_id for run_id in old if run_id not in kept][-_MOST:]
-    for run_id in forgotten:
+    return [run_id for run_id in old if run_id not in kept]
+
+
+def forget_runs(instance: dg.DagsterInstance, runs: Sequence[str]) -> int:
+    """Delete runs with their logs; return how many."""
+    for run_id in runs:
         instance.delete_run(run_id)
         shutil.rmtree(Path(instance.storage_directory()) / run_id, ignore_errors=True)
-    return len(forgotten)
+    return len(runs)

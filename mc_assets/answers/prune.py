@@ -25,6 +25,8 @@ class Pruned:
         Earlier requests of studies.
     bytes : int
         Size of the files.
+    runs : int
+        Old runs of Dagster's history, with their logs, that made nothing that is shown now.
     """
 
     removed: bool
@@ -33,9 +35,16 @@ class Pruned:
     simulations: int
     requests: int
     bytes: int
+    runs: int
 
 
-def prune(project: Project, study: str | None = None, *, remove: bool = False) -> Pruned:
+def prune(
+    project: Project,
+    study: str | None = None,
+    *,
+    older_than: int | None = None,
+    remove: bool = False,
+) -> Pruned:
     """Find stored parts that no study names, and remove them if asked; the ledger stays.
 
     Parameters
@@ -44,13 +53,16 @@ def prune(project: Project, study: str | None = None, *, remove: bool = False) -
         Its data folder.
     study : str, optional
         A study to remove first.
+    older_than : int, optional
+        Finished runs of more days ago are forgotten, too; by default none is.
     remove : bool
         Whether to delete; otherwise nothing changes.
 
     Raises
     ------
     Refusal
-        If there is no such study, or what another study asks for cannot be read.
+        If there is no such study, or what another study asks for cannot be read; if runs are to be
+        forgotten while `mc ui` or a command is at work.
     """
     from engine.errors import Refusal
     from engine.files import as_files
@@ -60,6 +72,7 @@ def prune(project: Project, study: str | None = None, *, remove: bool = False) -
     if study is not None and study not in known:
         raise Refusal("study", f"no results of {study!r}", ", ".join(known) or "none are stored")
     unused = find_unused(project.data, without=study)
+    runs = 0 if older_than is None else _runs(project, older_than, remove=remove)
     if remove:
         remove_unused(project.data, unused)
         if study is not None:
@@ -71,4 +84,23 @@ def prune(project: Project, study: str | None = None, *, remove: bool = False) -
         simulations=sum(part.rows for part in unused.parts),
         requests=len(unused.requests),
         bytes=unused.bytes,
+        runs=runs,
     )
+
+
+def _runs(project: Project, days: int, *, remove: bool) -> int:
+    """Count the runs of so many days ago, and forget them if asked."""
+    from engine.errors import Refusal
+    from mc_assets.history_retention import forget_runs, old_runs
+    from mc_assets.home_lock import is_in_use
+    from mc_assets.instance import open_instance
+
+    if not project.dagster_home.is_dir():
+        return 0
+    if remove and is_in_use(project.dagster_home):
+        raise Refusal(
+            "older_than", "a Dagster home at work", "one that is not", hint="stop `mc ui` first"
+        )
+    with open_instance(project) as instance:
+        old = old_runs(instance, days)
+        return forget_runs(instance, old) if remove else len(old)

@@ -72,24 +72,27 @@ def verify_files(project: Project, *, night: int | None = None) -> Verified:
         ]
         reasons = VerifiedFiles(project.data, remember=False).damages(files)
         found[kind] = ([path for path, _ in files], reasons)
-    damaged = tuple(
-        DamagedFile(path, reason)
+    # A file that several name is told of once.
+    damaged = {
+        path: DamagedFile(path, reason)
         for paths, reasons in found.values()
         for path, reason in zip(paths, reasons, strict=True)
         if reason is not None
-    )
+    }
     rows = [
         {
             "kind": kind,
-            "files": len(paths),
-            "damaged": sum(reason is not None for reason in reasons),
+            "files": len(set(paths)),
+            "damaged": len(
+                {path for path, why in zip(paths, reasons, strict=True) if why is not None}
+            ),
             "remedy": KINDS[kind],
         }
         for kind, (paths, reasons) in found.items()
         if paths
     ]
     schema = {"kind": pl.String, "files": pl.Int64, "damaged": pl.Int64, "remedy": pl.String}
-    return Verified(pl.DataFrame(rows, schema=schema), damaged)
+    return Verified(pl.DataFrame(rows, schema=schema), tuple(damaged.values()))
 
 
 def seal_files(project: Project) -> int:

@@ -9,9 +9,11 @@ from mc_assets.cli.json_output import print_json
 
 
 def backfill_calibrations(
-    series: list[str] = typer.Argument(None, help="Series such as SP500@1d; all by default."),
     first: str = typer.Option(..., "--from", help="First date, YYYY-MM-DD."),
     last: str = typer.Option(..., "--to", help="Last date, YYYY-MM-DD."),
+    series: list[str] = typer.Option(
+        None, "--series", help="A series such as SP500@1d; may be repeated; all by default."
+    ),
     again: bool = typer.Option(
         False, "--again", help="Make stored dates anew, too: of bars that have changed since."
     ),

@@ -12,14 +12,22 @@ def prune(
     study: str = typer.Argument(
         None, help="A study whose results are removed first.", autocompletion=study_names
     ),
-    yes: bool = typer.Option(False, "--yes", help="Remove; without it nothing changes."),
+    older_than: int = typer.Option(
+        None,
+        "--older-than",
+        min=0,
+        help="Also forget finished runs, with their logs, of more than so many days ago.",
+    ),
+    yes: bool = typer.Option(
+        False, "--yes/--dry-run", help="Remove; by default it is only said what would be."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print what was found as JSON."),
 ) -> None:
     """Remove stored simulations that no study names; the trial ledger stays."""
     from mc_assets.answers.prune import prune as answer
     from mc_assets.project import Project
 
-    done = answer(Project.from_environment(), study, remove=yes)
+    done = answer(Project.from_environment(), study, older_than=older_than, remove=yes)
     if as_json:
         print_json(done)
         return
@@ -29,5 +37,10 @@ def prune(
         f"{done.simulations:,} simulations in {done.parts:,} parts and {done.requests:,} earlier "
         f"requests, {done.bytes / 1e6:,.1f} MB, {'removed' if yes else 'are named by no study'}"
     )
-    if not yes and (study or done.parts or done.requests or done.bytes):
-        typer.echo(f"`mc prune {study + ' ' if study else ''}--yes` removes them")
+    if older_than is not None:
+        end = "forgotten" if yes else "made nothing that is shown now"
+        typer.echo(f"{done.runs:,} runs of more than {older_than:,} days ago {end}")
+    if not yes and (study or done.parts or done.requests or done.bytes or done.runs):
+        asked = [study] if study else []
+        asked += [] if older_than is None else ["--older-than", str(older_than)]
+        typer.echo(f"`mc prune {' '.join([*asked, '--yes'])}` removes them")

@@ -201,6 +201,22 @@ def test_a_file_of_every_kind_is_stored_and_whole(whole: Project) -> None:
     assert found.damaged == ()
 
 
+def test_a_damaged_file_that_two_manifests_name_is_told_of_once(whole: Project) -> None:
+    manifest = next(file for file in _files(whole, "manifests") if file.name.startswith("part-"))
+    part = whole.data / json.loads(manifest.read_bytes())["files"]["simulations"]["path"]
+    before, copy = part.read_bytes(), manifest.with_name("part-99-copy.json")
+    copy.write_bytes(manifest.read_bytes())
+    _flip(part, random.Random(1))
+    try:
+        found = verify_files(whole)
+    finally:
+        part.write_bytes(before)
+        copy.unlink()
+    assert [damage.path for damage in found.damaged if damage.path == part] == [part]
+    of_parts = found.kinds.filter(pl.col("kind") == "simulations")
+    assert of_parts["damaged"].item() == 1
+
+
 def test_no_flipped_bit_is_served_or_ends_in_a_traceback(
     whole: Project, answers: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:

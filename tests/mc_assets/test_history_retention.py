@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from engine.errors import Refusal
+from mc_assets.answers.prune import prune
 from mc_assets.history_retention import forget_old_runs
 from mc_assets.instance import open_instance, using_dagster_home
 from mc_assets.offered_periods import PERIODS
@@ -73,6 +74,23 @@ def test_a_run_whose_partition_was_made_again_is_forgotten_with_its_files(
     assert done == {"1990|a", "1990|b"}
     assert instance.get_run_by_id(first) is None
     assert instance.all_logs(last)
+
+
+def test_prune_forgets_runs_by_age_once_it_is_confirmed_and_nobody_is_at_work(
+    home: Project,
+) -> None:
+    with using_dagster_home(home):
+        with open_instance(home) as instance:
+            _run(instance, numbers, "1990|a")
+            last = _run(instance, numbers, "1990|a")
+        with pytest.raises(Refusal, match="stop `mc ui` first"):
+            prune(home, older_than=0, remove=True)
+    assert prune(home, older_than=30).runs == 0
+    assert prune(home, older_than=0).runs == 1
+    assert prune(home, remove=True).runs == 0
+    assert prune(home, older_than=0, remove=True).runs == 1
+    with open_instance(home) as instance:
+        assert _runs(instance) == {last}
 
 
 def test_nothing_is_forgotten_before_its_time_or_while_it_runs(

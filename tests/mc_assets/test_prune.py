@@ -63,6 +63,18 @@ def test_what_a_study_names_stays(mc: Run, folder: Path) -> None:
     assert rows(folder, "two").equals(before[1])
 
 
+def test_a_dry_run_is_what_happens_unless_it_is_confirmed(mc: Run, folder: Path) -> None:
+    mc("run", "one")
+    before = {path for path in (folder / "data" / "simulations").rglob("*") if path.is_file()}
+    for asked in ((), ("--dry-run",)):
+        text = mc("prune", "one", *asked, "--older-than", "0")
+        assert text.startswith("results of one would be removed\n")
+        assert "0 runs of more than 0 days ago made nothing that is shown now" in text
+        assert text.endswith("`mc prune one --older-than 0 --yes` removes them\n")
+    after = {path for path in (folder / "data" / "simulations").rglob("*") if path.is_file()}
+    assert after == before
+
+
 def test_a_removed_study_leaves_the_cells_that_another_names(mc: Run, folder: Path) -> None:
     mc("run", "one")
     mc("run", "two")

@@ -48,7 +48,18 @@ class Folder:
 
     def backfill(self, first: str, last: str, *more: str) -> dict[str, int]:
         done = self.mc(
-            *("backfill", "calibrations", "X@1d", "--from", first, "--to", last, "--json"), *more
+            *(
+                "backfill",
+                "calibrations",
+                "--series",
+                "X@1d",
+                "--from",
+                first,
+                "--to",
+                last,
+                "--json",
+            ),
+            *more,
         )
         assert done.returncode == 0, done.stderr
         (row,) = json.loads(done.stdout)

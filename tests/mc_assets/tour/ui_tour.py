@@ -103,7 +103,7 @@ class Tour:
         for group in ("market_data", "calibrate", "simulate", "analyse", "publish"):
             self.page.get_by_text(group).first.wait_for()
         time.sleep(2.0)
-        self._shot("ui_graph")
+        self._shot("asset_graph")
 
     def backfill_calibrations(self, period: str) -> None:
         """Calibrate a series as of a period, in one run, and watch it succeed."""

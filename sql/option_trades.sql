@@ -29,7 +29,7 @@ SELECT
     exit_price,
     [
         'expiry', 'margin_call', 'stop_loss', 'profit_target', 'days_left', 'early_exercise', 'delta_breach', 'touch',
-        'days_held', 'rebalanced'
+        'days_held', 'order', 'rebalanced'
     ][exit_tag::INTEGER + 1] AS reason,
     pnl,
     commission,

@@ -95,6 +95,7 @@ CHECKED_BY = {
     "engine/options/book_contracts.py": "tests/engine/options/test_book_contracts.py",
     "engine/options/book_entries.py": BOOK,
     "engine/options/book_exits.py": BOOK_UNDERLYING,
+    "engine/options/book_hooks.py": "tests/engine/options/test_hooks.py",
     "engine/options/book_margin.py": BOOK,
     "engine/options/book_marks.py": BOOK,
     "engine/options/book_rule_margin.py": BOOK,

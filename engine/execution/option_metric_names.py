@@ -27,6 +27,7 @@ METRICS: Final = MappingProxyType(
         "exits_delta_breach": "positions that were closed by `exit_delta`",
         "exits_touch": "positions that were closed by `exit_touch`",
         "exits_days_held": "positions that were closed by `exit_days`",
+        "exits_order": "positions that the strategy closed by `order.close_legs`",
         "hedges": "trades in the underlying",
         "underlying_pnl": "profit of hedges and of the underlying that was held, after costs",
         "assignments": "legs sold that were exercised, at expiry or before",
@@ -41,4 +42,4 @@ METRICS: Final = MappingProxyType(
     }
 )
 
-GROUP: Final = MetricGroup("options", 2, METRICS, "engine.options.metrics:no_options")
+GROUP: Final = MetricGroup("options", 3, METRICS, "engine.options.metrics:no_options")

@@ -35,6 +35,7 @@ from engine.execution.layout import (
 )
 
 __all__ = [
+    "FRAME_WIDTH",
     "Simulation",
     "first_trading_bar",
     "frame_of",
@@ -84,7 +85,8 @@ _SLOTS: Final = _ARRAYS + 12
 _MARKS: Final = _ARRAYS + 13
 _QUOTED: Final = _ARRAYS + 14
 _TAPE_ROWS: Final = _ARRAYS + 15
-_FRAME_WIDTH: Final = _ARRAYS + 16
+#: Numbers of a frame; who runs a simulation may keep more of its own behind them.
+FRAME_WIDTH: Final = _ARRAYS + 16
 
 # In the order of the fields of `Simulation`.
 _LAYOUT: Final[Layout] = {
@@ -210,7 +212,7 @@ def new_simulation(
 
 def frame_of(simulation: Simulation) -> NDArray[np.int64]:
     """Return the addresses and sizes of a simulation's arrays, which must outlive the frame."""
-    frame = np.zeros(_FRAME_WIDTH, dtype=np.int64)
+    frame = np.zeros(FRAME_WIDTH, dtype=np.int64)
     for index, array in enumerate(simulation):
         frame[index] = array.ctypes.data
     frame[_SYMBOLS], frame[_FIELDS], frame[_BARS] = simulation.path.shape

@@ -24,6 +24,7 @@ from engine.options.book_exits import close_booked, exercise_early, fill_price
 from engine.options.book_layout import (
     ACTIVE,
     AMOUNT,
+    ASKED,
     AT,
     CALL,
     CREDIT,
@@ -44,6 +45,7 @@ from engine.options.book_layout import (
     ROLLING,
     SHARES,
     STRIKE_OF,
+    TIED_UP,
     TRADEABLE,
     UNITS,
     USED,
@@ -97,7 +99,16 @@ from engine.options.layout import (
     WEEKDAY,
 )
 
-__all__ = ["book_call"]
+__all__ = [
+    "begin_book",
+    "book_call",
+    "book_equity",
+    "can_close",
+    "free_row",
+    "leave",
+    "mark_all",
+    "note_close",
+]
 
 # Bars whose volatility a rank is of: a year of days.
 _RANKED = 252
@@ -139,23 +150,20 @@ def _trade(b: Any, number: int, first: int) -> int:
     count = (b.plans.shape[1] - RULES_WIDTH) // LEG_WIDTH
     legs = b.plans[number, RULES_WIDTH:].reshape((count, LEG_WIDTH))
     last = b.series.shape[1] - BLOCK - 1
-    _begin(b, rules)
+    begin_book(b, rules)
     for bar in range(first, last + 1):
-        held = _mark_all(b, bar)
+        held = mark_all(b, bar)
         if held < 0:
             return NOT_PRICED
         if held > 0:
             b.totals[EXPOSED] += 1.0
-            _leave(b, rules, legs, bar)
+            leave(b, rules, legs, bar)
         if _due(b, rules, bar, first):
-            code = open_booked(b, rules, legs, _free(b, rules), bar, _equity(b))
+            code = open_booked(b, rules, legs, free_row(b, rules), bar, book_equity(b))
             if code == NOT_PRICED:
                 return code
         rehedge(b, rules, bar)
-        equity, margin = _equity(b), book_margin(b, bar)
-        b.curve[bar - first] = equity
-        if margin > b.totals[MARGIN_USE] * equity:
-            b.totals[MARGIN_USE] = margin / equity
+        note_close(b, bar, first)
         if b.account[FULL] != 0.0:
             return TAPE_FULL
     if b.holdings[SHARES, AMOUNT] != 0.0:  # marked, not sold
@@ -165,7 +173,8 @@ def _trade(b: Any, number: int, first: int) -> int:
 
 
 @part
-def _begin(b: Any, rules: Any) -> None:
+def begin_book(b: Any, rules: Any) -> None:
+    """Begin a simulation: nothing is held."""
     b.totals[:] = 0.0
     b.positions[:, :] = 0.0
     b.holdings[:, :] = 0.0
@@ -175,10 +184,22 @@ def _begin(b: Any, rules: Any) -> None:
     asked = b.own[GREEKS] != 0.0 or hedged or rules[EXIT_DELTA] >= 0.0
     b.account[WITH_GREEKS] = 1.0 if asked else 0.0
     b.account[PART_CROSSED] = rules[CROSSED]
+    b.account[ASKED], b.account[TIED_UP] = math.nan, 0.0
 
 
 @part
-def _equity(b: Any) -> float:
+def note_close(b: Any, bar: int, first: int) -> None:
+    """Write equity and margin as a bar leaves them, once everything at its close is done."""
+    equity, margin = book_equity(b), book_margin(b, bar)
+    b.curve[bar - first] = equity
+    b.account[TIED_UP] = margin
+    if margin > b.totals[MARGIN_USE] * equity:
+        b.totals[MARGIN_USE] = margin / equity
+
+
+@part
+def book_equity(b: Any) -> float:
+    """Return cash plus what all options are worth, as they were marked last."""
     equity = b.account[MONEY]
     for row in range(MOST_POSITIONS):
         if b.positions[row, ACTIVE] != 0.0:
@@ -187,7 +208,7 @@ def _equity(b: Any) -> float:
 
 
 @rare
-def _mark_all(b: Any, bar: int) -> int:
+def mark_all(b: Any, bar: int) -> int:
     """Mark everything at a close; return how many positions are open, -1 where one has no price."""
     keep_apart()
     mark_holdings(b, bar)
@@ -208,20 +229,20 @@ def _mark_all(b: Any, bar: int) -> int:
 
 
 @rare
-def _leave(b: Any, rules: Any, legs: Any, bar: int) -> None:
+def leave(b: Any, rules: Any, legs: Any, bar: int) -> None:
     """Settle, exercise and close what is to end at the close of a bar."""
     keep_apart()
     for row in range(MOST_POSITIONS):
         position = b.positions[row]
         if position[ACTIVE] != 0.0 and bar >= position[NEAREST]:
             # Legs without a quote are closed at their last one: the expiry does not wait.
-            b.totals[UNQUOTED] += 0.0 if _can_close(b, row, bar) else 1.0
+            b.totals[UNQUOTED] += 0.0 if can_close(b, row, bar) else 1.0
             close_booked(b, row, bar, AT_EXPIRY)
         elif position[ACTIVE] != 0.0:
             exercised = exercise_early(b, row, bar)
             if exercised > 0 and _open_legs(b, row) == 0:
                 close_booked(b, row, bar, EXERCISED)
-    if _equity(b) < book_margin(b, bar):
+    if book_equity(b) < book_margin(b, bar):
         for row in range(MOST_POSITIONS):
             if b.positions[row, ACTIVE] != 0.0:
                 close_booked(b, row, bar, MARGIN_CALL)
@@ -232,7 +253,7 @@ def _leave(b: Any, rules: Any, legs: Any, bar: int) -> None:
         reason = _reason(b, rules, row, bar)
         if reason < 0:
             continue
-        if not _can_close(b, row, bar):
+        if not can_close(b, row, bar):
             b.totals[UNQUOTED] += 1.0
             continue
         if reason == DAYS_LEFT:
@@ -253,7 +274,7 @@ def _open_legs(b: Any, row: int) -> int:
 
 
 @part
-def _can_close(b: Any, row: int, bar: int) -> bool:
+def can_close(b: Any, row: int, bar: int) -> bool:
     """Whether every leg that is to be traded has a quote."""
     for leg in range(MOST_LEGS):
         state = b.states[row * MOST_LEGS + leg]
@@ -329,7 +350,7 @@ def _due(b: Any, rules: Any, bar: int, first: int) -> bool:
         return False
     if b.gate.shape[0] > 0 and b.gate[bar] == 0.0:
         return False
-    if math.isnan(b.series[LEVEL, bar]) or _free(b, rules) < 0:
+    if math.isnan(b.series[LEVEL, bar]) or free_row(b, rules) < 0:
         return False
     return not (rules[RANK] > 0.0) or _rank(b, bar) >= rules[RANK]
 
@@ -347,7 +368,7 @@ def _rank(b: Any, bar: int) -> float:
 
 
 @part
-def _free(b: Any, rules: Any) -> int:
+def free_row(b: Any, rules: Any) -> int:
     """Return a row for a position, as long as no more are open than may be; else -1."""
     count = 0
     for row in range(MOST_POSITIONS):

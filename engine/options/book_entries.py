@@ -12,6 +12,7 @@ from engine.options.book_exits import fill_price
 from engine.options.book_layout import (
     ACTIVE,
     AMOUNT,
+    ASKED,
     CALL,
     CONTRACT,
     CONTRACTS_HELD,
@@ -34,6 +35,8 @@ from engine.options.book_layout import (
     NUMBER,
     OPENED,
     PAID,
+    PART_CROSSED,
+    PART_PAID,
     PROFIT,
     QUOTED_STRIKE,
     REALISED,
@@ -57,7 +60,6 @@ from engine.options.layout import (
     COMMISSION,
     COMMISSION_PAID,
     CONTRACTS,
-    CROSSED,
     LEG_CALL,
     LEG_UNDERLYING,
     LEG_UNITS,
@@ -127,7 +129,7 @@ def open_booked(b: Any, rules: Any, legs: Any, row: int, bar: int, equity: float
             continue
         state[UNITS] *= contracts
         buys = state[UNITS] > 0.0
-        state[FILL] = fill_price(b, state[MIDDLE], state[HALF], buys, rules[CROSSED])
+        state[FILL] = fill_price(b, state[MIDDLE], state[HALF], buys, b.account[PART_CROSSED])
         state[PAID] = abs(state[FILL] - state[MIDDLE])
         credit -= state[UNITS] * state[FILL] * b.terms[MULTIPLIER]
         fees += abs(state[UNITS]) * b.terms[COMMISSION]
@@ -144,7 +146,7 @@ def open_booked(b: Any, rules: Any, legs: Any, row: int, bar: int, equity: float
     b.account[MONEY] += credit - fees
     position[ACTIVE], position[NUMBER], position[ENTRY] = 1.0, b.account[OPENED], bar
     position[CREDIT], position[REALISED], position[PROFIT] = credit, 0.0, credit - fees
-    position[LAST_HEDGE] = bar
+    position[LAST_HEDGE], position[PART_PAID] = bar, b.account[PART_CROSSED]
     b.account[OPENED] += 1.0
     forget_scan(b.scans[row])
     wanted = _wanted_underlying(legs, contracts)
@@ -213,6 +215,8 @@ def quote_legs(b: Any, legs: Any, row: int, bar: int, rolled: bool) -> int:
 @part
 def _contracts(b: Any, rules: Any, row: int, bar: int, equity: float) -> float:
     """Return the contracts of a position: whole ones, but where the study names their number."""
+    if b.account[ASKED] > 0.0:
+        return float(b.account[ASKED])
     if rules[SIZING] == 0.0:
         return float(rules[CONTRACTS])
     one = math.nan

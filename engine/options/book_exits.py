@@ -39,7 +39,7 @@ from engine.options.book_layout import (
     NUMBER,
     OWN_FRAME,
     PAID,
-    PART_CROSSED,
+    PART_PAID,
     PHYSICAL,
     PROFIT,
     REALISED,
@@ -161,8 +161,8 @@ def exercise_early(b: Any, row: int, bar: int) -> int:
 
 @part
 def _close(b: Any, row: int, bar: int, reason: int) -> None:
-    crossed = 1.0 if reason == MARGIN_CALL else b.account[PART_CROSSED]
     position = b.positions[row]
+    crossed = 1.0 if reason == MARGIN_CALL else position[PART_PAID]
     for leg in range(MOST_LEGS):
         state = b.states[row * MOST_LEGS + leg]
         if state[HELD] == 0.0:

@@ -57,7 +57,8 @@ CREDIT: Final = 5
 REALISED: Final = 6  # by legs that have ended
 PROFIT: Final = 7  # of everything that has ended, and of the underlying up to now
 LAST_HEDGE: Final = 8
-POSITION_WIDTH: Final = 9
+PART_PAID: Final = 9  # of the half-spread, by its fills
+POSITION_WIDTH: Final = 10
 
 # --- states: float64[MOST_POSITIONS * MOST_LEGS, STATE_WIDTH], a leg of a position ---------------
 HELD: Final = 0  # non-zero: open
@@ -106,8 +107,10 @@ OPENED: Final = 2
 ROLLING: Final = 3  # bar at which a position was closed to be rolled; -1: none
 USED: Final = 4  # columns of the tape
 WITH_GREEKS: Final = 5
-PART_CROSSED: Final = 6  # of the half-spread, by a fill of the parameter set
-ACCOUNT_WIDTH: Final = 7
+PART_CROSSED: Final = 6  # of the half-spread, by a fill of what is opened next
+ASKED: Final = 7  # contracts that a hook asked for; NaN: sized by the rules
+TIED_UP: Final = 8  # margin at the last close
+ACCOUNT_WIDTH: Final = 9
 
 # --- contracts: float64[contracts, CONTRACT_WIDTH]; quotes: float64[QUOTE_WIDTH, contracts, bars]
 QUOTED_EXPIRY: Final = 0  # bar; beyond the path: not tradeable
@@ -131,6 +134,21 @@ ROW_FLAGS: Final = 5
 FILL_CODE: Final = 6  # 0: there is nothing to read
 READS_WIDTH: Final = 7
 
+# --- groups: float64[groups, GROUP_WIDTH], legs that a hook opens together -----------------------
+GROUP_FIRST: Final = 0  # of all legs of the parameter set
+GROUP_SIZE: Final = 1
+GROUP_CROSSED: Final = 2  # share of the half-spread that its fills pay
+GROUP_WIDTH: Final = 3
+
+# --- hook: int64[HOOK_WIDTH], the simulation whose hooks drive the book ---------------------------
+HOOK_SET: Final = 0
+HOOK_FIRST: Final = 1  # bar that trades
+HOOK_STATUS: Final = 2
+HOOK_FAILED: Final = 3  # rows that could not be filled
+HOOK_STRATEGY: Final = 4  # address of its event loop
+HOOK_STEP: Final = 5  # address of a step of the book
+HOOK_WIDTH: Final = 6
+
 # --- codes: int64[CODES_WIDTH], addresses of what is compiled where it is asked for ----------
 OWN_FRAME: Final = 0  # of the book itself
 AMERICAN_CODE: Final = 1
@@ -145,6 +163,7 @@ _ARRAYS: Final = (
     *("account", "totals", "curve", "tape", "margin", "margin_room", "calls", "scans", "weekdays"),
     *("listed", "grid", "ticks", "contracts", "quotes", "strikes", "pad", "codes"),
     *("reads", "rows", "row_of", "row_flags", "row_work", "steps", "gate"),
+    *("groups", "hook", "parameters"),
 )
 _FIRST_SIZE: Final = len(_ARRAYS)
 # The arrays whose sizes are known only when it runs, with the axes that are.
@@ -153,7 +172,7 @@ _OPEN_AXES: Final = {
     "tape": (1,), "margin": (0,), "weekdays": (0,), "listed": (0, 1), "grid": (0,),
     "ticks": (0,), "contracts": (0,), "quotes": (1, 2),
     "rows": (0,), "row_of": (0, 1), "row_flags": (0,), "row_work": (0,),
-    "steps": (0,), "gate": (0,),
+    "steps": (0,), "gate": (0,), "groups": (0,), "parameters": (0, 1),
 }  # fmt: skip
 _SIZES: Final = [(name, axis) for name, axes in _OPEN_AXES.items() for axis in axes]
 _KNOWN: Final[dict[str, tuple[int, ...]]] = {
@@ -170,10 +189,11 @@ _KNOWN: Final[dict[str, tuple[int, ...]]] = {
     "codes": (CODES_WIDTH,), "reads": (READS_WIDTH,),
     # Rows of indicators one behind the other, and which of them each output of a set is.
     "rows": (0,), "row_of": (0, 0), "row_flags": (0,), "row_work": (0,),
-    "steps": (0, STEP_WIDTH), "gate": (0,),
+    "steps": (0, STEP_WIDTH), "gate": (0,), "groups": (0, GROUP_WIDTH),
+    "hook": (HOOK_WIDTH,), "parameters": (0, 0),
 }  # fmt: skip
 _WHOLE: Final = frozenset(
-    {"calls", "weekdays", "listed", "codes", "reads", "row_of", "row_flags", "steps"}
+    {"calls", "weekdays", "listed", "codes", "reads", "row_of", "row_flags", "steps", "hook"}
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,17 @@ from engine.options.chain_marks import chain_marks
 from engine.options.chain_settings import ChainSettings, chain_of
 from engine.options.expiry_rules import business_days
 from engine.options.legs import Leg, kinds_of
-from engine.options.listings import OptionListing
+from engine.options.listings import OptionListing, option_listing
+from engine.options.settings import OptionSettings
 from engine.timeframes import intraday_minutes
 
-__all__ = ["bars_of_days", "days_of_path", "listed_expiries", "quoted_contracts"]
+__all__ = [
+    "bars_of_days",
+    "contracts_of_path",
+    "days_of_path",
+    "listed_expiries",
+    "quoted_contracts",
+]
 
 Days = NDArray[np.datetime64]
 
@@ -67,6 +74,50 @@ def days_of_path(
     return np.asarray(days[sessions])
 
 
+def contracts_of_path(
+    settings: OptionSettings,
+    legs: Sequence[Leg],
+    timestamps: NDArray[np.int64] | None,
+    exchange: str | None,
+    timeframe: str | None,
+    steps: int,
+    bars_per_session: float,
+) -> tuple[Days | None, dict[str, NDArray[Any]]]:
+    """Return the days of the bars of a path, and what a study lists or quotes on them.
+
+    Returns
+    -------
+    days : ndarray of datetime64, shape (steps,), optional
+        As of `days_of_path`.
+    arrays : dict of str to ndarray
+        Of a book, by name; empty where nothing is listed or quoted.
+
+    Raises
+    ------
+    Refusal
+        If options are listed and nothing tells the days.
+    """
+    days = days_of_path(timestamps, exchange, timeframe, settings.start, steps, bars_per_session)
+    if settings.listing is not None:
+        if days is None:
+            raise Refusal("options.start", "none", "the day of a simulated path's first bar")
+        listing = option_listing(settings.listing)
+        return days, {
+            "listed": listed_expiries(listing, legs, days, bars_per_session),
+            "grid": listing.grid.rows(),
+            "ticks": np.array(listing.ticks),
+        }
+    if settings.chain is None:
+        return days, {}
+    assert timestamps is not None
+    assert days is not None
+    calendar = BarCalendar(exchange or "XNYS", timeframe or "1d")
+    contracts, quotes = quoted_contracts(
+        settings.chain, settings.exercise, timestamps, calendar, days, bars_per_session
+    )
+    return days, {"contracts": contracts, "quotes": quotes}
+
+
 def bars_of_days(wanted: Days, days: Days, bars_per_session: float) -> NDArray[np.int64]:
     """Return the last bar of each day, or of the day before where the day has none.
 
@@ -111,6 +162,7 @@ def listed_expiries(
 
 def quoted_contracts(
     settings: ChainSettings,
+    exercise: Literal["european", "american"],
     timestamps: NDArray[np.int64],
     calendar: BarCalendar,
     days: Days,
@@ -131,7 +183,9 @@ def quoted_contracts(
         If no bar has a quote, or quotes and bars are too many.
     """
     marks = chain_marks(
-        chain_of(settings), latest_closes(timestamps, calendar), stale_after=settings.stale_after
+        chain_of(settings, exercise),
+        latest_closes(timestamps, calendar),
+        stale_after=settings.stale_after,
     )
     cells = QUOTE_WIDTH * marks.bid.size
     if cells > _MOST_CELLS:

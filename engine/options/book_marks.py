@@ -185,7 +185,9 @@ def _mark_leg(b: Any, at: int, bar: int, opening: bool) -> None:
         state[SIGMA] = sigma
     intrinsic = spot - strike if call else strike - spot
     state[BEST_EXERCISED] = 0.0
-    if b.own[AMERICAN] != 0.0 and bar < expiry and intrinsic > 0.0:
+    # By a quote that is there: the middle of an old one says nothing of today.
+    told = state[TRADEABLE] != 0.0
+    if told and b.own[AMERICAN] != 0.0 and bar < expiry and intrinsic > 0.0:
         worth = state[MIDDLE]
         state[BEST_EXERCISED] = 1.0 if worth <= intrinsic + _AS_GOOD * strike else 0.0
     if b.account[WITH_GREEKS] != 0.0:

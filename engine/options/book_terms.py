@@ -72,6 +72,7 @@ def asks_for_book(strategy: Any, legs: Sequence[Leg], settings: OptionSettings) 
         or holds_underlying(legs)
         or strategy.secured
         or strategy.indicators
+        or strategy.hooks()
         or settings.listing is not None
         or settings.chain is not None
         or wider
@@ -98,7 +99,8 @@ def check_book(strategy: Any, legs: Sequence[Leg], settings: OptionSettings) -> 
                     f"{getattr(leg, given[0])} without listed expiries",
                     "null, or a study with options.listing or options.chain",
                 )
-    if holds_underlying(legs) and settings.underlying == "future":
+    keeps = holds_underlying(legs) or strategy.trades_underlying()
+    if keeps and settings.underlying == "future":
         raise Refusal(
             "options.underlying",
             f"future with {strategy.name}, which holds the underlying beyond an expiry",
@@ -154,6 +156,13 @@ def check_rules(strategy: Any, parameters: NDArray[np.float64], settings: Option
     def column(name: str) -> NDArray[np.float64]:
         return parameters[:, place[name]]
 
+    rolls = column("roll") != declared["roll"].encode("recentre")
+    if strategy.hooks() and (rolls.any() or (column("entry_every") != 0.0).any()):
+        raise Refusal(
+            "strategy.parameters",
+            f"roll or entry_every with {strategy.name}, whose on_bar opens its positions",
+            "their defaults",
+        )
     by_risk = column("sizing") == declared["sizing"].encode("risk")
     without = column("stop_loss") != column("stop_loss")
     if (by_risk & without).any():
@@ -197,7 +206,7 @@ def encode_own(
     own[GREEKS] = settings.greeks
     own[AMERICAN] = settings.exercise == "american"
     own[PHYSICAL] = settled_in(strategy, settings) == "physical"
-    own[KEEPS] = holds_underlying(legs)
+    own[KEEPS] = holds_underlying(legs) or strategy.trades_underlying()
     own[OF_SPOT] = spot
     own[RATE] = settings.rate
     own[YIELD_RATE] = settings.dividend if spot else settings.rate

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from engine.options.chain_spellings import GREEKS
-from engine.pricing import black76, implied_volatility
+from engine.pricing import (
+    AmericanValues,
+    OptionValues,
+    american,
+    black76,
+    implied_volatility,
+)
+from engine.pricing.american_volatility import american_volatility
 from engine.pricing.parity import parity_curve
 
 __all__ = ["with_greeks"]
@@ -22,7 +29,9 @@ _CLOSE: Final = 16
 _YEAR_MICROSECONDS: Final = 365.0 * 86_400_000_000.0
 
 
-def with_greeks(rows: pl.DataFrame, zone: str, rate: float) -> pl.DataFrame:
+def with_greeks(
+    rows: pl.DataFrame, zone: str, rate: float, exercise: str = "european"
+) -> pl.DataFrame:
     """Add ``expires``, ``years``, ``forward``, ``rate``; fill in volatilities and greeks.
 
     Parameters
@@ -33,6 +42,9 @@ def with_greeks(rows: pl.DataFrame, zone: str, rate: float) -> pl.DataFrame:
         IANA zone in whose afternoon, at 16:00, options expire.
     rate : float
         Continuously compounded, where put-call parity determines no rate.
+    exercise : {"european", "american"}
+        Of American options a volatility is the one at which the American price is the quote's, and
+        greeks are those of that price.
 
     Returns
     -------
@@ -42,22 +54,83 @@ def with_greeks(rows: pl.DataFrame, zone: str, rate: float) -> pl.DataFrame:
     expires = _closes(rows["expiry"], zone)
     left = expires.dt.epoch("us").to_numpy() - rows["timestamp"].dt.epoch("us").to_numpy()
     years = np.maximum(left, 0) / _YEAR_MICROSECONDS
-    forward, rates = np.full(len(rows), np.nan), np.full(len(rows), rate)
-    # Rows lie by their instants.
-    starts = np.flatnonzero(np.diff(rows["timestamp"].dt.epoch("us").to_numpy(), prepend=-1))
-    snapshots = [*pairwise([*starts.tolist(), len(rows)])]
-    strikes, bid, ask = (rows[name].to_numpy() for name in ("strike", "bid", "ask"))
-    calls = (rows["right"] == "call").to_numpy()
-    spot = rows["underlying_price"].fill_null(np.nan).to_numpy()
-    middle = 0.5 * (bid + ask)
-    alive = (bid > 0.0) & (years > 0.0)
-    for first, after in snapshots:
-        here = np.arange(first, after)
+    quotes = _Quotes(
+        rows["timestamp"].dt.epoch("us").to_numpy(),
+        years,
+        *(rows[name].to_numpy() for name in ("strike", "bid", "ask")),
+        (rows["right"] == "call").to_numpy(),
+        rows["underlying_price"].fill_null(np.nan).to_numpy(),
+    )
+    given = rows["implied_volatility"].fill_null(np.nan).to_numpy()
+    values: OptionValues | AmericanValues
+    if exercise == "american":
+        forward, rates = _american_forwards(quotes, rate), np.full(len(rows), rate)
+        paid = np.where(quotes.spot > 0.0, quotes.spot, forward)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kept = np.where(years > 0.0, np.log(forward / paid) / years, 0.0)
+        price = np.where(quotes.alive, quotes.middle, np.nan)
+        contract = (paid, quotes.strike, years)
+        terms = {"rate": rates, "dividend": rates - kept, "call": quotes.call}
+        implied = american_volatility(price, *contract, **terms)
+        volatility = np.where(given > 0.0, given, implied)
+        values = american(*contract, volatility, model="black_scholes", **terms)
+    else:
+        forward, rates = _forwards_by_parity(quotes, rate)
+        price = np.where(quotes.alive & (forward > 0.0), quotes.middle, np.nan)
+        contract = (forward, quotes.strike, years)
+        implied = implied_volatility(price, *contract, rate=rates, call=quotes.call)
+        volatility = np.where(given > 0.0, given, implied)
+        values = black76(*contract, volatility, rate=rates, call=quotes.call)
+    filled = {
+        name: pl.coalesce(pl.col(name), pl.Series(name, getattr(values, name), nan_to_null=True))
+        for name in GREEKS
+    }
+    return rows.with_columns(
+        expires.alias("expires"),
+        pl.Series("years", years),
+        pl.Series("forward", forward, nan_to_null=True),
+        pl.Series("rate", rates),
+        pl.Series("implied_volatility", volatility, nan_to_null=True),
+        **filled,
+    )
+
+
+class _Quotes(NamedTuple):
+    """Quotes by their instants, a number of each in every array."""
+
+    stamp: NDArray[np.int64]
+    years: Array
+    strike: Array
+    bid: Array
+    ask: Array
+    call: NDArray[np.bool_]
+    spot: Array
+
+    @property
+    def middle(self) -> Array:
+        return 0.5 * (self.bid + self.ask)
+
+    @property
+    def alive(self) -> NDArray[np.bool_]:
+        return (self.bid > 0.0) & (self.years > 0.0)
+
+    def snapshots(self) -> list[NDArray[np.int64]]:
+        """Return the places of the quotes of each instant."""
+        starts = np.flatnonzero(np.diff(self.stamp, prepend=-1))
+        return [np.arange(*pair) for pair in pairwise([*starts.tolist(), len(self.stamp)])]
+
+
+def _forwards_by_parity(quotes: _Quotes, rate: float) -> tuple[Array, Array]:
+    """Return forward and rate of each quote, as put-call parity of European options has them."""
+    forward, rates = np.full(len(quotes.stamp), np.nan), np.full(len(quotes.stamp), rate)
+    years, spot = quotes.years, quotes.spot
+    alive, middle, wide = quotes.alive, quotes.middle, quotes.ask - quotes.bid
+    for here in quotes.snapshots():
         use = here[alive[here]]
         if len(use) == 0:
             continue
         found = parity_curve(
-            years[use], strikes[use], calls[use], middle[use], spreads=(ask - bid)[use]
+            years[use], quotes.strike[use], quotes.call[use], middle[use], spreads=wide[use]
         )
         known = np.isfinite(found.forwards)
         if not known.any():
@@ -72,23 +145,31 @@ def with_greeks(rows: pl.DataFrame, zone: str, rate: float) -> pl.DataFrame:
         rates[here] = np.interp(years[here], found.years[known], parity_rates)
     lacking = np.isnan(forward)
     forward[lacking] = spot[lacking] * np.exp(rate * years[lacking])
-    given = rows["implied_volatility"].fill_null(np.nan).to_numpy()
-    price = np.where(alive & (forward > 0.0), middle, np.nan)
-    implied = implied_volatility(price, forward, strikes, years, rate=rates, call=calls)
-    volatility = np.where(given > 0.0, given, implied)
-    values = black76(forward, strikes, years, volatility, rate=rates, call=calls)
-    filled = {
-        name: pl.coalesce(pl.col(name), pl.Series(name, getattr(values, name), nan_to_null=True))
-        for name in GREEKS
-    }
-    return rows.with_columns(
-        expires.alias("expires"),
-        pl.Series("years", years),
-        pl.Series("forward", forward, nan_to_null=True),
-        pl.Series("rate", rates),
-        pl.Series("implied_volatility", volatility, nan_to_null=True),
-        **filled,
-    )
+    return forward, rates
+
+
+def _american_forwards(quotes: _Quotes, rate: float) -> Array:
+    """Return the forward of each American quote: of the strike where call and put cost the same.
+
+    Parity is one of European options. Near the forward the right to exercise early is worth nearly
+    the same in call and put; further off it is not, and the rate that parity would find there means
+    nothing. Without such a strike the price of the underlying grows at `rate`.
+    """
+    forward = quotes.spot * np.exp(rate * quotes.years)
+    middle, alive = quotes.middle, quotes.alive
+    for here in quotes.snapshots():
+        for years in np.unique(quotes.years[here]):
+            of_expiry = here[quotes.years[here] == years]
+            use = of_expiry[alive[of_expiry]]
+            calls, puts = use[quotes.call[use]], use[~quotes.call[use]]
+            strikes, of_call, of_put = np.intersect1d(
+                quotes.strike[calls], quotes.strike[puts], return_indices=True
+            )
+            if len(strikes):
+                apart = middle[calls[of_call]] - middle[puts[of_put]]
+                near = int(np.argmin(abs(apart)))
+                forward[of_expiry] = strikes[near] + math.exp(rate * years) * apart[near]
+    return forward
 
 
 def _closes(days: pl.Series, zone: str) -> pl.Series:

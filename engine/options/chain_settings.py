@@ -6,6 +6,7 @@ import hashlib
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -40,15 +41,17 @@ class ChainSettings(SettingsGroup):
     stale_after: float = Field(86_400.0, ge=0, le=1e9)
 
 
-def chain_of(settings: ChainSettings) -> OptionChain:
+def chain_of(settings: ChainSettings, exercise: Literal["european", "american"]) -> OptionChain:
     """Read the chain of a study; one that was read before is not read again.
+
+    `exercise` is that of its options, by which volatilities and greeks are read from quotes.
 
     Raises
     ------
     Refusal
         If there is no such file, or it holds no quote that can be used; it names the file.
     """
-    return _read(settings, _stamp(_files(settings)))
+    return _read(settings, exercise, _stamp(_files(settings)))
 
 
 def chain_hash(settings: ChainSettings) -> str:
@@ -57,10 +60,18 @@ def chain_hash(settings: ChainSettings) -> str:
 
 
 @lru_cache(maxsize=4)
-def _read(settings: ChainSettings, stamp: tuple[tuple[str, int, int], ...]) -> OptionChain:
+def _read(
+    settings: ChainSettings,
+    exercise: Literal["european", "american"],
+    stamp: tuple[tuple[str, int, int], ...],
+) -> OptionChain:
     try:
         return read_option_chain(
-            settings.file, zone=settings.zone, underlying=settings.underlying, rate=settings.rate
+            settings.file,
+            zone=settings.zone,
+            underlying=settings.underlying,
+            rate=settings.rate,
+            exercise=exercise,
         )
     except Refusal as refusal:
         raise refusal.within("options.chain") from None

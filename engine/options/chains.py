@@ -88,6 +88,7 @@ class OptionChain:
         underlying: str | None = None,
         rate: float = 0.0,
         stale_after: float = _STALE,
+        exercise: Literal["european", "american"] = "european",
     ) -> OptionChain:
         """Make a chain of a table of Polars, pandas or Arrow; arguments as of `read_option_chain`.
 
@@ -112,9 +113,9 @@ class OptionChain:
         >>> chain.frame["forward"].round(2).to_list()
         [75.15, 75.15, 75.15, 75.15]
         """
-        _check_settings(zone, rate, stale_after)
+        _check_settings(zone, rate, stale_after, exercise)
         rows = chain_rows(polars_frame(frame), zone=zone, as_of=as_of, underlying=underlying)
-        return cls._of_rows(rows, zone, underlying, rate, stale_after)
+        return cls._of_rows(rows, zone, underlying, rate, stale_after, exercise)
 
     @classmethod
     def _of_rows(
@@ -124,6 +125,7 @@ class OptionChain:
         underlying: str | None,
         rate: float,
         stale_after: float,
+        exercise: str,
     ) -> OptionChain:
         underlyings = rows["underlying"].drop_nulls().unique().sort().to_list()
         if underlying in underlyings:
@@ -139,7 +141,7 @@ class OptionChain:
             chain = cls(usable, set_aside, zone)
             counts = ", ".join(f"{count} {reason}" for reason, count in chain.counts.items())
             raise Refusal("quotes", f"{counts or 'no row'}", "one that can be used")
-        return cls(with_greeks(usable, zone, rate), set_aside, zone)
+        return cls(with_greeks(usable, zone, rate, exercise), set_aside, zone)
 
     def at(self, instant: datetime.datetime | datetime.date | str) -> OptionChain:
         """Return the newest quotes that were known at an instant.
@@ -259,6 +261,7 @@ def read_option_chain(
     underlying: str | None = None,
     rate: float = 0.0,
     stale_after: float = _STALE,
+    exercise: Literal["european", "american"] = "european",
 ) -> OptionChain:
     r"""Read historical option quotes from a file, an archive or a folder of them.
 
@@ -277,6 +280,9 @@ def read_option_chain(
         Continuously compounded, where put-call parity determines no rate.
     stale_after : float
         Seconds from which a quote is set aside, where the file says how old it is.
+    exercise : {"european", "american"}
+        Of American options volatilities and greeks are those at which the American price is the
+        quote's: some tenths of a millisecond for each.
 
     Raises
     ------
@@ -289,8 +295,10 @@ def read_option_chain(
     volatilities are. Forwards and rates come from put-call parity of each instant
     (`engine.pricing.parity`); expiries between others that it determines lie on the line of these
     logarithms, and where it determines none the underlying's price grows at `rate`. Volatilities
-    and greeks that a file lacks are Black's on the forward, to the middle of bid and ask: options
-    are taken for European.
+    and greeks that a file lacks are Black's on the forward, to the middle of bid and ask; of
+    American options those of `mc.american` on the underlying's price, or on the forward where the
+    file does not tell it, as of a future; their forward is that of the strike at which call and
+    put cost most nearly the same, discounted at `rate`, since parity is one of European options.
 
     Examples
     --------
@@ -304,16 +312,18 @@ def read_option_chain(
     >>> chain.frame.select("right", "bid", "ask").rows()
     [('call', 12.1, 12.2), ('put', 6.4, 6.5)]
     """
-    _check_settings(zone, rate, stale_after)
+    _check_settings(zone, rate, stale_after, exercise)
     place = Path(path)
     rows = read_chain_files(place, zone=zone, as_of=as_of, underlying=underlying)
     try:
-        return OptionChain._of_rows(rows, zone, underlying, rate, stale_after)
+        return OptionChain._of_rows(rows, zone, underlying, rate, stale_after, exercise)
     except Refusal as refusal:
         raise refusal.in_file(place) from None
 
 
-def _check_settings(zone: str, rate: float, stale_after: float) -> None:
+def _check_settings(zone: str, rate: float, stale_after: float, exercise: str) -> None:
+    if exercise not in ("european", "american"):
+        raise Refusal("exercise", repr(exercise), "european, american")
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError):

@@ -17,7 +17,7 @@ from engine.execution.settings import Execution
 from engine.options.book_terms import check_book, check_rules, check_strikes
 from engine.options.chain_settings import chain_hash, chain_of
 from engine.options.layout import LEG_BARS
-from engine.options.legs import Leg, encode_legs
+from engine.options.legs import Leg, check_count, encode_legs
 from engine.options.path_reads import check_fields, conditioned
 from engine.options.prepared import PreparedOptions
 from engine.options.settings import OptionSettings
@@ -29,7 +29,7 @@ from engine.strategies.strategy import Strategy
 __all__ = ["OPTIONS_VERSION", "OptionEngine"]
 
 #: Raised when the same study of options would give other numbers: golden hashes guard it.
-OPTIONS_VERSION: Final = "2"
+OPTIONS_VERSION: Final = "3"
 
 # What else an `Execution` sets is of orders in the underlying.
 _READ: Final = frozenset({"cash", "risk_free_rate"})
@@ -115,6 +115,7 @@ class OptionEngine:
         _check_execution(execution)
         strategy = conditioned(strategy, self.terms.when)
         check_fields(strategy, fields)
+        _check_hooks(strategy)
         self._check_contracts(source)
         self._check_dynamics(source, fields)
         check_book(strategy, self.legs_of(strategy), self.terms)
@@ -143,11 +144,14 @@ class OptionEngine:
         Refusal
             If both have some, or neither has.
         """
-        own: tuple[Leg, ...] = getattr(strategy, "legs", ())
+        groups: Mapping[str, tuple[Leg, ...]] = getattr(strategy, "leg_groups", {})
+        own = tuple(leg for legs in groups.values() for leg in legs)
         if own and self.terms.legs:
             raise Refusal("options.legs", f"legs beside those of {strategy.name}", "none")
         if not (own or self.terms.legs):
             raise Refusal("options.legs", "none", f"the legs of {strategy.name}")
+        for name, legs in groups.items() if own else [("options.legs", self.terms.legs)]:
+            check_count(legs, name)
         return own or self.terms.legs
 
     def _check_contracts(self, source: str) -> None:
@@ -158,7 +162,7 @@ class OptionEngine:
                 raise Refusal(
                     "options.chain", f"quotes on paths of {source}", "a source of model: historical"
                 )
-            chain_of(self.terms.chain)
+            chain_of(self.terms.chain, self.terms.exercise)
         if self.terms.listing is not None and self.terms.start is None and not on_history:
             raise Refusal(
                 "options.start",
@@ -219,6 +223,11 @@ class OptionEngine:
                     f"an expiry {longest:g} bars after the entry on paths of {steps}",
                     f"at most {steps - 1}",
                 )
+
+
+def _check_hooks(strategy: Any) -> None:
+    """Refuse hooks that would never run, or with what none can stand beside."""
+    strategy.check_option_hooks()
 
 
 def _check_execution(execution: Execution) -> None:

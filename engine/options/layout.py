@@ -137,23 +137,23 @@ MARGIN_USE: Final = 19  # largest margin over equity
 ASSIGNED: Final = 20  # legs that expired in the money
 EXITS: Final = 21  # first of the counters by reason
 # Those below are of the book alone.
-HEDGES: Final = 30  # trades in the underlying
-UNDERLYING_PNL: Final = 31  # profit of the underlying that was held, after its costs
-SHORTS_ASSIGNED: Final = 32
-EARLY: Final = 33  # legs that were exercised before their expiry
-UNQUOTED: Final = 34  # entries and exits for which a quote was missing
-OF_DELTA: Final = 35  # profit by greek
-OF_GAMMA: Final = 36
-OF_THETA: Final = 37
-OF_VEGA: Final = 38
-PER_CONTRACT: Final = 39  # sum of the profits of positions over their contracts, and of squares
-PER_CONTRACT_SQUARED: Final = 40
-CARRIED: Final = 41  # marks of legs by a quote of an earlier bar
-TOTALS_WIDTH: Final = 42
+HEDGES: Final = 31  # trades in the underlying
+UNDERLYING_PNL: Final = 32  # profit of the underlying that was held, after its costs
+SHORTS_ASSIGNED: Final = 33
+EARLY: Final = 34  # legs that were exercised before their expiry
+UNQUOTED: Final = 35  # entries and exits for which a quote was missing
+OF_DELTA: Final = 36  # profit by greek
+OF_GAMMA: Final = 37
+OF_THETA: Final = 38
+OF_VEGA: Final = 39
+PER_CONTRACT: Final = 40  # sum of the profits of positions over their contracts, and of squares
+PER_CONTRACT_SQUARED: Final = 41
+CARRIED: Final = 42  # marks of legs by a quote of an earlier bar
+TOTALS_WIDTH: Final = 43
 
 EXIT_REASONS: Final = (
     *("expiry", "margin_call", "stop_loss", "profit_target", "days_left"),
-    *("early_exercise", "delta_breach", "touch", "days_held"),
+    *("early_exercise", "delta_breach", "touch", "days_held", "order"),
 )
 AT_EXPIRY: Final = 0
 MARGIN_CALL: Final = 1
@@ -164,8 +164,9 @@ EXERCISED: Final = 5
 DELTA_BREACH: Final = 6
 TOUCHED: Final = 7
 DAYS_HELD: Final = 8
+BY_ORDER: Final = 9
 #: Of a stretch of the underlying on a tape: the holding changed, or the path ended.
-REBALANCED: Final = 9
+REBALANCED: Final = 10
 
 # --- tape: float64[TAPE_WIDTH, capacity], a column a leg of a position that was closed ----------
 TAPE_COLUMNS: Final = (
@@ -179,3 +180,5 @@ TAPE_WIDTH: Final = len(TAPE_COLUMNS)
 OK: Final = 0
 NOT_PRICED: Final = 1
 TAPE_FULL: Final = 2  # the tape has to grow; no simulation ends with it
+#: Added to a status of `engine.execution.layout` that a hook has brought about.
+OF_HOOK: Final = 16

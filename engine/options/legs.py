@@ -32,7 +32,7 @@ from engine.options.layout import (
 )
 from engine.strategies.parameters import Parameter
 
-__all__ = ["Leg", "encode_legs", "kinds_of", "parameters_of"]
+__all__ = ["Leg", "check_count", "encode_legs", "kinds_of", "parameters_of"]
 
 
 class Leg(BaseModel):
@@ -127,6 +127,18 @@ def kinds_of(legs: Sequence[Leg]) -> list[tuple[str, ...] | None]:
     return list(dict.fromkeys(leg.kinds for leg in legs))
 
 
+def check_count(legs: Sequence[Leg], field: str) -> None:
+    """Refuse more legs than a position may have, or none.
+
+    Raises
+    ------
+    Refusal
+        Names `field`.
+    """
+    if not 1 <= len(legs) <= MOST_LEGS:
+        raise Refusal(field, str(len(legs)), f"1 to {MOST_LEGS}")
+
+
 def encode_legs(
     legs: Sequence[Leg], values: dict[str, Any], bars_per_session: float
 ) -> NDArray[np.float64]:
@@ -135,7 +147,7 @@ def encode_legs(
     Parameters
     ----------
     legs : sequence of Leg
-        One to `MOST_LEGS`.
+        One or more.
     values : dict of str to object
         Values of the parameters that they follow.
     bars_per_session : float
@@ -149,10 +161,8 @@ def encode_legs(
     Raises
     ------
     Refusal
-        If there are too many or none, or a value makes no sense by its rule.
+        If a value makes no sense by its rule.
     """
-    if not 1 <= len(legs) <= MOST_LEGS:
-        raise Refusal("legs", str(len(legs)), f"1 to {MOST_LEGS}")
     out, kinds = np.zeros((len(legs), LEG_WIDTH)), kinds_of(legs)
     for row, leg in zip(out, legs, strict=True):
         otm, by, days, ratio = (_value(getattr(leg, name), values) for name in _FIELDS)

@@ -10,10 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution.columns import read_columns
-from engine.execution.layout import NOT_FINITE
+from engine.execution.layout import NOT_FINITE, SAME_CLOSE
 from engine.execution.linked import metric_calls
 from engine.execution.metric_groups import ORDER_ENGINE
 from engine.execution.option_metric_names import METRICS
@@ -22,6 +21,7 @@ from engine.execution.state import Simulation, frame_of, new_simulation
 from engine.options.book import book_call
 from engine.options.book_american import american_call
 from engine.options.book_exits import close_call
+from engine.options.book_hooks import hooked_book_call
 from engine.options.book_layout import (
     AMERICAN,
     AMERICAN_CODE,
@@ -33,11 +33,13 @@ from engine.options.book_layout import (
     TRADE_CODE,
     BookArrays,
 )
-from engine.options.book_market import days_of_path, listed_expiries, quoted_contracts
+from engine.options.book_market import contracts_of_path
 from engine.options.book_marks import mark_call
 from engine.options.book_rule_margin import rule_margin_call
 from engine.options.book_terms import asks_for_book, encode_own
 from engine.options.book_underlying import trade_call
+from engine.options.handles import MOST_REQUESTS
+from engine.options.hooks import HOOK_RAISED, HOOK_TEXTS, OptionHooks
 from engine.options.layout import (
     BLOCK,
     BOOKED,
@@ -55,7 +57,6 @@ from engine.options.layout import (
     TOTALS_WIDTH,
 )
 from engine.options.legs import Leg
-from engine.options.listings import option_listing
 from engine.options.loop import run_paths
 from engine.options.path_margin import MARGIN_ROOM, encode_margin
 from engine.options.path_reads import PathReads
@@ -65,6 +66,7 @@ from engine.options.smile_rows import SMILE_WIDTH
 from engine.options.smile_settings import SmileVolatility, SurfaceVolatility
 from engine.options.tape import LegTape, trade_columns
 from engine.options.volatility import DYNAMICS
+from engine.strategies.clock_reads import clock_of
 from engine.strategies.longer_bars import Timeline
 from engine.strategies.scratch import identities_of
 from engine.strategies.strategy import Strategy
@@ -79,12 +81,14 @@ _NO_ENDS: Final = np.empty(0, dtype=np.int64)
 _NO_ROWS: Final = np.empty((TAPE_WIDTH, 0))
 _NO_FRAME: Final = np.empty(0, dtype=np.int64)
 _WEEK: Final = 5
+_DAYS: Final = 7
 _THURSDAY: Final = 3  # of 1970-01-01, counted from Monday
 _STATUS_TEXTS: Final = {
     OK: "",
     NOT_PRICED: "a future or a strike at or below zero has no lognormal price; "
     "options.pricing: bachelier has one",
     NOT_FINITE: "net_pnl is not finite",
+    **HOOK_TEXTS,
 }
 
 
@@ -136,7 +140,7 @@ class PreparedOptions:
         if _GROUP in groups:
             self._options_at = len(self.metric_names)
             self.metric_names += tuple(METRICS)
-        self.raised = NOT_PRICED
+        self.raised = HOOK_RAISED
         self.sets_at_once: int | None = None
         bars = self._window.trading_bars
         count = min(record_equity, bars)
@@ -147,12 +151,18 @@ class PreparedOptions:
         self._always_booked = asks_for_book(strategy, legs, settings)
         self._plans: dict[tuple[int, bytes], tuple[NDArray[np.float64], int]] = {}
         self._set_market(bars_per_year)
-        self._set_contracts(timestamps, exchange, timeframe)
+        days, self._contracts = contracts_of_path(
+            settings, legs, timestamps, exchange, timeframe, steps, self._bars_per_session
+        )
+        if days is not None:
+            self._weekdays = np.ascontiguousarray((days.astype(np.int64) + _THURSDAY) % _DAYS)
         timeline = Timeline.of(
             timeframe, exchange, steps, first_trading_bar=warm_up,
             bars_per_session=bars_per_session, timestamps=timestamps,
         )  # fmt: skip
         self._reads = PathReads(strategy, fields, steps, timeline)
+        self._hooks = OptionHooks(strategy, fields, settings) if strategy.hooks() else None
+        self._clock = clock_of(strategy, fields, timestamps, exchange)
 
     def _set_market(self, bars_per_year: float) -> None:
         """Find the fields that the loop reads, and the numbers that its tables are made of."""
@@ -191,49 +201,20 @@ class PreparedOptions:
             window, premium = float(volatility.lookback), volatility.premium
         self._market = np.array([bar_years, lag, settings.rate, carry, level, window, premium])
 
-    def _set_contracts(
-        self, timestamps: NDArray[np.int64] | None, exchange: str | None, timeframe: str | None
-    ) -> None:
-        """Find the days of the bars, and what is listed or quoted on them."""
-        settings = self._settings
-        days = days_of_path(
-            timestamps, exchange, timeframe, settings.start, self._steps, self._bars_per_session
-        )
-        self._contracts: dict[str, NDArray[Any]] = {}
-        if days is not None:
-            self._weekdays = np.ascontiguousarray((days.astype(np.int64) + _THURSDAY) % 7)
-        if settings.listing is not None:
-            if days is None:
-                raise Refusal("options.start", "none", "the day of a simulated path's first bar")
-            listing = option_listing(settings.listing)
-            self._contracts = {
-                "listed": listed_expiries(listing, self._legs, days, self._bars_per_session),
-                "grid": listing.grid.rows(),
-                "ticks": np.array(listing.ticks),
-            }
-        elif settings.chain is not None:
-            assert timestamps is not None
-            assert days is not None
-            contracts, quotes = quoted_contracts(
-                settings.chain,
-                timestamps,
-                BarCalendar(exchange or "XNYS", timeframe or "1d"),
-                days,
-                self._bars_per_session,
-            )
-            self._contracts = {"contracts": contracts, "quotes": quotes}
-
     def scratch(self) -> _Scratch:
         """Return work space for one worker."""
         path = np.zeros((1, len(self._fields), self._steps))
         first = self._window.first_trading_bar
         simulation = new_simulation(
-            path, self._rules, first_trading_bar=first, order_capacity=1, lot_capacity=1
-        )
+            path, self._rules, clock=self._clock, first_trading_bar=first,
+            order_capacity=MOST_REQUESTS, lot_capacity=1,
+        )  # fmt: skip
+        # Requests of a hook are for the close at which they are placed.
+        simulation.rules[0, SAME_CLOSE] = 0.0 if self._hooks is None else 1.0
         legs = len(self._legs)
         return _Scratch(
             simulation,
-            frame_of(simulation),
+            np.append(frame_of(simulation), 0),  # the address of the book
             np.zeros((SERIES_WIDTH, self._steps + BLOCK)),
             np.zeros((LEG_ROOM + legs, BLOCK)),
             np.zeros((legs, HELD_WIDTH)),
@@ -276,13 +257,16 @@ class PreparedOptions:
             trades.begin(simulations)
         book, booked = 0, bool((plans[:, BOOKED] != 0.0).any())
         if booked:
-            book = book_call()
+            book = book_call() if self._hooks is None else hooked_book_call()
             scratch.book = scratch.book or self._book(scratch)
             for name, array in (("tables", tables), ("plans", plans)):
                 scratch.book.put(name, array)
-            if self._reads.any:
-                rows = self._reads.planned(np.ascontiguousarray(parameters))
+            parameters = np.ascontiguousarray(parameters)
+            if self._reads.any or self._hooks is not None:
+                rows = self._reads.planned(parameters)
                 self._reads.put(scratch.book, rows, scratch.frame)
+            if self._hooks is not None:
+                self._hooks.put(scratch.book, parameters, scratch.frame)
         done = 0
         while done < simulations:
             if scratch.book is not None and booked:
@@ -339,8 +323,15 @@ class PreparedOptions:
         seeds: NDArray[np.uint64] | None = None,
         paths: NDArray[np.uint64] | None = None,
     ) -> str:
-        """Return why one simulation failed: no hook runs that could tell more."""
-        return self.status_text(code)
+        """Return why one simulation failed; one whose hook raised is run again to tell what."""
+        if code != HOOK_RAISED or self._hooks is None:
+            return self.status_text(code)
+        metrics = np.empty((1, 1, len(self.metric_names)))
+        status = np.empty((1, 1), dtype=np.int8)
+        self.run(values, parameters, metrics, status, scratch, seeds=seeds, paths=paths)
+        parameters = np.ascontiguousarray(parameters)
+        planned = self._reads.planned(parameters)
+        return self._hooks.failure(scratch.book, parameters, planned, scratch.frame, self._steps)
 
     def trade_columns(
         self, columns: NDArray[np.float64], first_bar: int, *, with_ranges: bool

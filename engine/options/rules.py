@@ -49,7 +49,7 @@ from engine.options.legs import Leg, encode_legs
 from engine.options.margin_settings import ShareMargin
 from engine.options.settings import OptionSettings
 
-__all__ = ["WEEKDAYS", "encode_set", "encode_terms"]
+__all__ = ["WEEKDAYS", "encode_set", "encode_terms", "share_crossed"]
 
 WEEKDAYS: Final = ("any", "monday", "tuesday", "wednesday", "thursday", "friday")
 
@@ -102,15 +102,19 @@ def encode_set(
     rules[STOP_LOSS] = _or_nan(values["stop_loss"])
     rules[ROLL_BARS] = math.floor(values["roll_at_dte"] * bars_per_session + 0.5)
     rules[ENTRY_BARS] = math.floor(values["entry_every"] * bars_per_session + 0.5)
-    crossed = settings.spread.crossed
-    usual = _CROSSED[min(len(legs), len(_CROSSED)) - 1]
-    rules[CROSSED] = usual if crossed is None else crossed
+    rules[CROSSED] = share_crossed(settings, len(legs))
     _encode_book(rules, values, bars_per_session)
     encoded = encode_legs(legs, values, bars_per_session)
     by_premium = (encoded[:, LEG_RULE] == PREMIUM_RULE).any()
     asked = any(values[name] != usual for name, usual in _USUAL.items())
     rules[BOOKED] = booked or asked or by_premium
     return np.concatenate([rules, encoded.ravel()])
+
+
+def share_crossed(settings: OptionSettings, legs: int) -> float:
+    """Return the share of the half-spread that fills of so many legs pay."""
+    usual = _CROSSED[min(legs, len(_CROSSED)) - 1]
+    return usual if settings.spread.crossed is None else settings.spread.crossed
 
 
 def _encode_book(

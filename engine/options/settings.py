@@ -246,8 +246,6 @@ class OptionSettings(SettingsGroup):
             raise Refusal("listing", f"{self.listing} beside a chain", "one of the two")
         if self.chain is not None and self.underlying == "future":
             raise Refusal("chain", "quotes with underlying: future", "underlying: price")
-        if self.chain is not None and self.exercise == "american":
-            raise Refusal("exercise", "american with a chain", "european, as quotes are read")
         if self.pricing == "bachelier" and self.exercise == "american":
             raise Refusal("exercise", "american", "european with pricing: bachelier")
         if self.pricing == "bachelier" and self.margin.rule != "share":

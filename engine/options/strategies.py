@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any, ClassVar
 
 from engine.compiled.code_hash import code_hash
 from engine.errors import Refusal
+from engine.options import handles
 from engine.options.engine import OptionEngine
 from engine.options.layout import MOST_POSITIONS, ROLLS, SIZINGS
 from engine.options.legs import Leg
 from engine.options.rules import WEEKDAYS
 from engine.strategies.conditions import Condition, read_condition
 from engine.strategies.expression import Expression
-from engine.strategies.hook_text import StrategyError
+from engine.strategies.hook_text import HookText, StrategyError
 from engine.strategies.parameters import Choice, Float, Int, Parameter
 from engine.strategies.strategy import Strategy
 
@@ -20,6 +22,7 @@ __all__ = ["OptionStrategy"]
 
 # First word of the names of what a condition compares; no attribute is called so.
 _WHEN = "when, comparison"
+_HOOKS = ("on_start", "on_bar", "on_finish")
 
 
 class OptionStrategy(Strategy):
@@ -59,7 +62,9 @@ class OptionStrategy(Strategy):
     legs: ClassVar[tuple[Leg, ...]] = ()
     when: ClassVar[str | None] = None
     condition: ClassVar[Condition | None] = None
+    leg_groups: ClassVar[dict[str, tuple[Leg, ...]]] = {}
     engine: ClassVar[Any] = OptionEngine()
+    offered: ClassVar[Any] = handles
     settlement: ClassVar[str | None] = None
     secured: ClassVar[bool] = False
 
@@ -88,6 +93,8 @@ class OptionStrategy(Strategy):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        own = {name: value for name, value in vars(cls).items() if _are_legs(value)}
+        cls.leg_groups = cls.leg_groups | own
         if cls.__dict__.get("when") is not None:
             try:
                 cls.condition = read_condition(cls.__dict__["when"], cls.parameters)
@@ -108,9 +115,43 @@ class OptionStrategy(Strategy):
         return {n: item for n, item in cls.indicators.items() if not n.startswith(_WHEN)}
 
     @classmethod
-    def hooks(cls) -> dict[str, Any]:
-        """Return none: legs and rules are data."""
-        return {}
+    def handed(cls) -> dict[str, int]:
+        """Return the legs that hooks may open, by the name of their declaration."""
+        return {name: number for number, name in enumerate(cls.leg_groups)}
+
+    @classmethod
+    def trades_underlying(cls) -> bool:
+        """Return whether a hook trades the underlying by ``order.target``."""
+        return any(
+            isinstance(node, ast.Attribute) and node.attr == "target"
+            for function in cls.hooks().values()
+            for node in ast.walk(HookText(function).definition())
+        )
+
+    @classmethod
+    def check_option_hooks(cls) -> None:
+        """Refuse hooks that would never run, and what none can stand beside.
+
+        Raises
+        ------
+        StrategyError
+            If a function is no hook, or there is no `on_bar` among some.
+        Refusal
+            If a condition stands beside them, or several groups of legs without them.
+        """
+        found = cls.hooks()
+        for name, function in found.items():
+            if name not in _HOOKS and (name.startswith("on_") or name == "signals"):
+                raise HookText(function).error_at(
+                    function.__code__.co_firstlineno, f"found {name}, allowed {', '.join(_HOOKS)}"
+                )
+        if found and "on_bar" not in found:
+            raise StrategyError(f"{cls.__name__}: found {', '.join(found)}, allowed on_bar too")
+        if found and cls.when is not None:
+            raise Refusal(f"{cls.__name__}.when", "a condition beside on_bar", "one of the two")
+        if not found and len(cls.leg_groups) > 1:
+            names = ", ".join(cls.leg_groups)
+            raise Refusal(cls.__name__, names, "legs alone, or on_bar, which opens them")
 
     @classmethod
     def check_hooks(cls) -> None:
@@ -130,8 +171,17 @@ class OptionStrategy(Strategy):
                 "settlement": cls.settlement,
                 "secured": cls.secured,
                 "when": cls.when,
+                "groups": [
+                    [_told(getattr(leg, name)) for leg in legs for name in Leg.model_fields]
+                    for legs in cls.leg_groups.values()
+                ],
+                "hooks": super().code_hash() if cls.hooks() else "",
             }
         )
+
+
+def _are_legs(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(isinstance(item, Leg) for item in value)
 
 
 def _told(item: Any) -> Any:

@@ -20,7 +20,7 @@ from engine.strategies.strategy import Strategy
 from engine.strategies.user_functions import namespace_of
 from engine.strategies.vector_form import fill_targets, rewrite_signals
 
-__all__ = ["cast_of", "compile_strategy", "tuple_function"]
+__all__ = ["cast_of", "compile_hooks", "compile_strategy", "tuple_function"]
 
 
 def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbol_count: int) -> EventLoop:
@@ -33,20 +33,27 @@ def compile_strategy(cls: type[Strategy], fields: tuple[str, ...], symbol_count:
     """
     key = (cls, fields, symbol_count)
     if key not in _COMPILED:
-        _COMPILED[key] = make_event_loop(_hooks(cls, fields, symbol_count), broker_calls())
+        cls.check_hooks()
+        if cls.hears_ticks():
+            raise StrategyError(
+                f"{cls.__name__}: hears ticks, found bars; allowed a stream of ticks, as of "
+                "mc.backtest_ticks(strategy, ticks)"
+            )
+        _COMPILED[key] = make_event_loop(compile_hooks(cls, fields, symbol_count), broker_calls())
     return _COMPILED[key]
 
 
 _COMPILED: dict[tuple[type[Strategy], tuple[str, ...], int], EventLoop] = {}
 
 
-def _hooks(cls: type[Strategy], fields: tuple[str, ...], symbol_count: int) -> Hooks:
-    cls.check_hooks()
-    if cls.hears_ticks():
-        raise StrategyError(
-            f"{cls.__name__}: hears ticks, found bars; allowed a stream of ticks, as of "
-            "mc.backtest_ticks(strategy, ticks)"
-        )
+def compile_hooks(cls: type[Strategy], fields: tuple[str, ...], symbol_count: int) -> Hooks:
+    """Return the pieces of a strategy as its event loop calls them; the loop compiles them.
+
+    Raises
+    ------
+    StrategyError
+        If a hook uses something the interface does not offer.
+    """
     for kind in indicators_in(*cls.indicators.values()):
         check_fill(kind)
     found = cls.hooks()

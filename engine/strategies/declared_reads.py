@@ -78,6 +78,9 @@ class DeclaredReads(ast.NodeTransformer):
             )
         if parameter is not None:
             return self._code(node)
+        handed = self.cls.handed()
+        if node.attr in handed:
+            return ast.copy_location(ast.Constant(float(handed[node.attr])), node)
         value = getattr(self.cls, node.attr, None)
         if node.attr.isupper() and isinstance(value, bool | int | float):
             return ast.copy_location(ast.Constant(value), node)

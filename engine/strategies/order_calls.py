@@ -5,17 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from engine.execution import handles
 from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies.hook_text import HookText
 from engine.strategies.syntax import as_float, call, is_negative, load
 
-__all__ = ["ORDERS", "order_call"]
-
-#: Functions of the order book that hooks may call: ``order_limit`` is written ``order.limit``.
-ORDERS: Final = tuple(name for name in vars(handles) if name.startswith("order_"))
+__all__ = ["order_call"]
 
 
 def order_call(

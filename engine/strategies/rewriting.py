@@ -21,15 +21,13 @@ from engine.strategies import typed_values
 from engine.strategies.crossings import crossing
 from engine.strategies.hook_rewriter import HANDLES, HookRewriter
 from engine.strategies.hook_text import HookText, StrategyError
-from engine.strategies.order_calls import ORDERS, order_call
+from engine.strategies.order_calls import order_call
 from engine.strategies.purity import check_purity
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.strategy import Strategy
 from engine.strategies.syntax import call, is_negative, load, read
 
 __all__ = ["HANDLES", "rewrite_hook"]
-
-_ACCOUNT = tuple(name for name in vars(handles) if name.startswith("account_"))
 
 
 def rewrite_hook(
@@ -69,6 +67,7 @@ def rewrite_hook(
     ast.fix_missing_locations(module)
     scope = dict(namespace)
     scope.update(_RUNTIME)
+    scope.update({f"mc_{name}": function for name, function in rewriter.reached.items()})
     exec(compile(module, hook.file, "exec"), scope)
     function = scope[name]
     assert isinstance(function, types.FunctionType)
@@ -87,7 +86,6 @@ _RUNTIME: dict[str, Any] = {
     "mc_symbol": handles.known_symbol,
     "mc_index": handles.bar_index,
     **{f"mc_{name}": getattr(typed_values, name) for name in typed_values.__all__},
-    **{f"mc_{name}": getattr(handles, name) for name in (*_ACCOUNT, *ORDERS)},
 }
 
 
@@ -104,6 +102,15 @@ class _Rewriter(HookRewriter):
     ) -> None:
         super().__init__(cls, name, hook, definition, symbol_count, namespace)
         self.fields = fields
+        # A room above may offer handles of its own in the place of those of bars.
+        self.offered = handles if cls.offered is None else cls.offered
+        self.reached: dict[str, Any] = {
+            name: function
+            for name, function in vars(self.offered).items()
+            if name.startswith(("account_", "order_"))
+        }
+        self.accounts = tuple(name for name in self.reached if name.startswith("account_"))
+        self.orders = tuple(name for name in self.reached if name.startswith("order_"))
         self.outputs = {
             (indicator, output): row
             for row, (indicator, output) in enumerate(
@@ -130,12 +137,12 @@ class _Rewriter(HookRewriter):
             if not isinstance(node.ctx, ast.Load):
                 raise self.hook.error(node, f"{kind} is read only; found {kind}.{node.attr} = ")
             if kind == "account":
-                if f"account_{node.attr}" not in _ACCOUNT:
-                    raise self._unknown(node, "account", [n[8:] for n in _ACCOUNT])
+                if f"account_{node.attr}" not in self.accounts:
+                    raise self._unknown(node, "account", [n[8:] for n in self.accounts])
                 return ast.copy_location(
                     call(f"mc_account_{node.attr}", load("mc_s"), load("mc_t"), symbol), node
                 )
-            names = (*self.fields, "index") if kind == "bar" else tuple(n[6:] for n in ORDERS)
+            names = (*self.fields, "index") if kind == "bar" else tuple(n[6:] for n in self.orders)
             raise self._unknown(node, kind, names)
         return self.generic_visit(node)
 
@@ -159,7 +166,9 @@ class _Rewriter(HookRewriter):
         if isinstance(node.func, ast.Attribute):
             handle = self.handle(node.func.value)
             if handle is not None and handle[0] == "order":
-                made = order_call(node, handle[1], hook=self.hook, visit=self.visit)
+                made = order_call(
+                    node, handle[1], hook=self.hook, visit=self.visit, offered=self.offered
+                )
                 return ast.copy_location(made, node)
         if isinstance(node.func, ast.Name):
             target = self.namespace.get(node.func.id)
@@ -210,14 +219,14 @@ class _Rewriter(HookRewriter):
         return lambda back: read("mc_value", "mc_past", common, back)
 
     def _unknown(self, node: ast.Attribute, owner: str, allowed: Any) -> StrategyError:
-        if owner == "order" and f"order_{node.attr}" in ORDERS:
+        if owner == "order" and f"order_{node.attr}" in self.orders:
             name = f"order.{node.attr}"
             return self.hook.error(node, f"{name} is called, as in {name}(...)")
         message = f"found {owner}.{node.attr}, allowed {', '.join(allowed) or 'nothing'}"
         homes = {
             "bar": (*self.fields, "index", *CLOCK_NAMES),
-            "account": tuple(name[8:] for name in _ACCOUNT),
-            "order": tuple(name[6:] for name in ORDERS),
+            "account": tuple(name[8:] for name in self.accounts),
+            "order": tuple(name[6:] for name in self.orders),
         }
         found = [f"{home}.{node.attr}" for home, names in homes.items() if node.attr in names]
         value = getattr(self.cls, node.attr, None) if owner == "self" else None

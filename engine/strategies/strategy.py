@@ -73,6 +73,8 @@ class Strategy(OptionBuilders):
         Declared parameters in order.
     engine : object, optional
         What runs it (`engine.jobs.engine.Engine`); None: the engine of bars.
+    offered : module, optional
+        Whose functions ``order_NAME`` and ``account_NAME`` hooks reach; None: those of bars.
     time_zone : str
         IANA zone of ``bar.hour``, ``bar.minute`` and ``bar.weekday``, such as
         ``"America/New_York"``; by default that of the bars' exchange.
@@ -83,6 +85,7 @@ class Strategy(OptionBuilders):
     indicators: ClassVar[dict[str, Expression]] = {}
     state: ClassVar[dict[str, float]] = {}
     engine: ClassVar[Any] = None
+    offered: ClassVar[Any] = None
     time_zone: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -221,6 +224,11 @@ class Strategy(OptionBuilders):
             for item in cls.awaited().values()
         )
         return max((bars for bars in found if bars is not None), default=0)
+
+    @classmethod
+    def handed(cls) -> Mapping[str, int]:
+        """Return what hooks may hand on as ``self.name`` beside numbers, by number."""
+        return {}
 
     @classmethod
     def awaited(cls) -> dict[str, Expression]:

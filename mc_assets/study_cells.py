@@ -6,10 +6,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 import engine
 from engine.errors import Refusal
+from engine.results import Results
 
 __all__ = ["StudyCells", "study_cells"]
 
@@ -31,6 +33,9 @@ class StudyCells:
     seeds : polars.DataFrame
         A row per study, stored part and seed: ``study``, ``piece``, ``seed``, ``position`` (of
         the seed in the study).
+    rows : polars.DataFrame
+        A row per study: ``study``, ``world``, ``simulations`` that are stored, how many of them
+        ``failed``, ``parameter_sets`` and ``seeds`` that have any.
     files : dict of str to list of Path
         Parquet files by table.
     damages : tuple of str
@@ -39,14 +44,24 @@ class StudyCells:
 
     sets: pl.DataFrame
     seeds: pl.DataFrame
+    rows: pl.DataFrame
     files: dict[str, list[Path]]
     damages: tuple[str, ...]
+
+    def stored(self, recorded: str | None = None) -> int:
+        """Count the simulations of all studies, or of those that record ``equity``."""
+        rows = self.rows
+        if recorded is not None:
+            own = self.sets.filter(pl.col(recorded))["study"]
+            rows = rows.filter(pl.col("study").is_in(own.unique().implode()))
+        return int(rows["simulations"].sum())
 
 
 def study_cells(data: Path) -> StudyCells:
     """Read what the studies under a data folder ask for, and which parts serve it."""
     sets = [pl.DataFrame(schema=_SETS)]
     seeds = [pl.DataFrame(schema=_SEEDS)]
+    rows: list[dict[str, object]] = []
     damages: list[str] = []
     files: dict[str, dict[Path, None]] = {"simulations": {}, "equity": {}, "trades": {}}
     for marker in sorted(data.glob("results/*/current.json")):
@@ -65,6 +80,8 @@ def study_cells(data: Path) -> StudyCells:
             "equity": summary.record.equity > 0,
             "trades": summary.record.trades,
         }
+        if results.pieces:
+            rows.append(_counted(results))
         position = dict(zip(results.seeds.tolist(), range(len(results.seeds)), strict=True))
         for number, piece in enumerate(results.pieces):
             own = {
@@ -94,9 +111,22 @@ def study_cells(data: Path) -> StudyCells:
     return StudyCells(
         pl.concat(sets),
         pl.concat(seeds),
+        pl.DataFrame(rows, schema=_ROWS),
         {name: list(found) for name, found in files.items()},
         tuple(damages),
     )
+
+
+def _counted(results: Results) -> dict[str, object]:
+    """Count the simulations of a study by what its parts say of themselves, not row by row."""
+    return {
+        "study": results.name,
+        "world": results.summary.world,
+        "simulations": len(results),
+        "failed": len(results.failures),
+        "parameter_sets": len(np.unique(np.concatenate([p.sets for p in results.pieces]))),
+        "seeds": len(np.unique(np.concatenate([p.seeds for p in results.pieces]))),
+    }
 
 
 _SETS = {
@@ -116,4 +146,12 @@ _SEEDS = {
     "piece": pl.Int32(),
     "seed": pl.UInt64(),
     "position": pl.Int64(),
+}
+_ROWS = {
+    "study": pl.String(),
+    "world": pl.String(),
+    "simulations": pl.Int64(),
+    "failed": pl.Int64(),
+    "parameter_sets": pl.Int64(),
+    "seeds": pl.Int64(),
 }

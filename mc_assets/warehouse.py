@@ -152,7 +152,11 @@ def _build(
     """Make the tables; return them, and whether no damaged file was left out."""
     cells = study_cells(project.data)
     damages: dict[str, None] = {}
-    internal = {"study_sets": cells.sets, "study_seeds": cells.seeds}
+    internal = {
+        "study_sets": cells.sets,
+        "study_seeds": cells.seeds,
+        "study_rows": cells.rows,
+    }
     absent: set[str] = set()
     try:
         internal["trials"] = _trials(project)
@@ -168,6 +172,8 @@ def _build(
         connection.register("frame", frame.to_arrow())
         connection.execute(f"CREATE TABLE internal.{name} AS SELECT * FROM frame")
         connection.unregister("frame")
+    # Counting the rows of these views would join every one of millions.
+    known = {"simulations": cells.stored(), "equity": cells.stored("equity")}
     published: list[PublishedTable] = []
     view_files: dict[Path, None] = {}
     for name, text in _in_order(sql_texts(project)).items():
@@ -191,7 +197,9 @@ def _build(
                 f"table {name}: found a damaged file ({found}); `mc run STUDY` "
                 "writes a damaged part of a study again"
             ) from None
-        ((count,),) = connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()
+        count = known.get(name)
+        if count is None:
+            ((count,),) = connection.sql(f'SELECT count(*) FROM "{name}"').fetchall()
         published.append(PublishedTable(name, int(count)))
     # What a question may open: `mc_assets.warehouse_queries`.
     connection.execute(

@@ -120,17 +120,17 @@ def convergence(values: ArrayLike, title: str) -> go.Figure:
     """
     x = np.asarray(values, dtype=np.float64)
     x = x[np.isfinite(x)]
-    n = np.arange(1, len(x) + 1)
-    mean = np.cumsum(x) / n
-    variance = np.maximum(np.cumsum(x**2) / n - mean**2, 0.0) * n / np.maximum(n - 1, 1)
-    half = 1.96 * np.sqrt(variance / n)
     first = min(9, len(x) - 1)
     shown = np.unique(np.linspace(first, len(x) - 1, min(len(x), 400)).astype(np.int64))
-    band = np.concatenate([(mean + half)[shown], (mean - half)[shown][::-1]])
+    n = shown + 1
+    mean = np.cumsum(x)[shown] / n
+    variance = np.maximum(np.cumsum(x**2)[shown] / n - mean**2, 0.0) * n / np.maximum(n - 1, 1)
+    half = 1.96 * np.sqrt(variance / n)
+    band = np.concatenate([mean + half, (mean - half)[::-1]])
     figure = go.Figure()
     figure.add_trace(
         go.Scatter(
-            x=np.concatenate([n[shown], n[shown][::-1]]),
+            x=np.concatenate([n, n[::-1]]),
             y=band,
             fill="toself",
             fillcolor=PALE,
@@ -140,7 +140,7 @@ def convergence(values: ArrayLike, title: str) -> go.Figure:
         )
     )
     line = {"color": BLUE, "width": 2}
-    figure.add_trace(go.Scatter(x=n[shown], y=mean[shown], mode="lines", line=line, name="mean"))
+    figure.add_trace(go.Scatter(x=n, y=mean, mode="lines", line=line, name="mean"))
     styled(figure)
     figure.update_xaxes(title_text="paths")
     figure.update_yaxes(title_text=f"mean {title}", tickformat=",.4~r")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,19 +102,20 @@ def equity_fan(sets: Sequence[tuple[str, pl.DataFrame]]) -> go.Figure:
 
 
 def pnl_histogram(
-    sets: Sequence[tuple[str, pl.Series]], value_at_risk: Sequence[float]
+    sets: Iterable[tuple[str, pl.Series]], value_at_risk: Sequence[float]
 ) -> go.Figure:
     """Distribution of net P&L over simulations, with the mean and the 95 % value at risk.
 
     Parameters
     ----------
-    sets : sequence of (label, polars.Series)
-        Net P&L of each simulation, one entry per parameter set.
+    sets : iterable of (label, polars.Series)
+        Net P&L of each simulation, one entry per parameter set; looked at one after the other.
     value_at_risk : sequence of float
         95 % value at risk of each parameter set, positive for a loss.
     """
-    figure = go.Figure()
-    for index, (_, pnl) in enumerate(sets):
+    figure, labels = go.Figure(), []
+    for index, (label, pnl) in enumerate(sets):
+        labels.append(label)
         values = pnl.drop_nulls().to_numpy()
         heights, edges = np.histogram(values, bins=_bins(values))
         top = float(heights.max(initial=1))
@@ -144,15 +145,15 @@ def pnl_histogram(
                     visible=index == 0,
                 )
             )
-    _menu(figure, [label for label, _ in sets], traces_per_set=3)
+    _menu(figure, labels, traces_per_set=3)
     figure.update_layout(
         xaxis_title="net P&L", yaxis_title="simulations", xaxis_tickformat=",.4~r", bargap=0
     )
     return styled(figure)
 
 
-def drawdown_distribution(sets: Sequence[tuple[str, pl.Series]]) -> go.Figure:
-    """Maximum drawdown over simulations, one box per parameter set."""
+def drawdown_distribution(sets: Iterable[tuple[str, pl.Series]]) -> go.Figure:
+    """Maximum drawdown over simulations, one box per parameter set, one after the other."""
     figure = go.Figure()
     for label, drawdown in sets:
         values = drawdown.drop_nulls().to_numpy()
@@ -174,7 +175,7 @@ def drawdown_distribution(sets: Sequence[tuple[str, pl.Series]]) -> go.Figure:
             )
         )
     figure.update_layout(yaxis_title="maximum drawdown (whiskers: 5–95 %)", yaxis_tickformat=".0%")
-    if len(sets) > _MOST_NAMES:
+    if len(figure.data) > _MOST_NAMES:
         figure.update_xaxes(showticklabels=False, title="parameter sets: point at one for its name")
     return styled(figure)
 

@@ -18,7 +18,7 @@ __all__ = ["read_outcomes", "steps_of_sets"]
 Floats = NDArray[np.float64]
 
 # Numbers of simulations that are held at once; working on them takes three times their memory.
-_MOST_NUMBERS: Final = 7_000_000
+_MOST_NUMBERS: Final = 4_000_000
 
 # Keys that are the same in all rows of a parameter set, beside its parameters.
 _KEYS: Final = ("study", "world", "parameter_set", "set_id")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Estimate", "Estimates", "Method"]
+__all__ = ["Estimate", "Estimates", "Method", "joined_estimates", "together"]
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -158,3 +161,35 @@ class Estimates:
             "method": self.method,
         }
         return found if self.idle is None else found | {"idle": self.idle}
+
+
+def joined_estimates(parts: Sequence[Estimates]) -> Estimates:
+    """Put the sets of several parts one after the other.
+
+    Parameters
+    ----------
+    parts : sequence of Estimates
+        One or more.
+
+    Returns
+    -------
+    Estimates
+        Of all sets.
+    """
+    each = ("value", "std_error", "low", "high", "n", "method")
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in each
+    }
+    return Estimates(**columns, idle=together([part.idle for part in parts]))
+
+
+def together(arrays: Sequence[NDArray[Kind] | None]) -> NDArray[Kind] | None:
+    """Put arrays one after the other; None where one of them is.
+
+    Examples
+    --------
+    >>> together([np.array([1]), None]) is None, together([np.array([1]), np.array([2])]).tolist()
+    (True, [1, 2])
+    """
+    known = [array for array in arrays if array is not None]
+    return np.concatenate(known) if len(known) == len(arrays) else None

@@ -12,6 +12,7 @@ from mc_assets.project import Project
 
 if TYPE_CHECKING:
     from engine.results import Results
+    from engine.results.choice import Choice
 
 __all__ = ["BestSet", "best_set", "best_set_of"]
 
@@ -31,11 +32,14 @@ class BestSet:
         nothing was counted.
     verdict : str
         Which sets are not told from it; empty of a single set.
+    choice : Choice or None
+        What they were made from; None where there was nothing to choose.
     """
 
     sentence: str
     ledger: str
     verdict: str
+    choice: Choice | None = None
 
     @property
     def sentences(self) -> list[str]:
@@ -97,5 +101,5 @@ def best_set_of(results: Results, statistic: str, data: Path | None) -> BestSet 
         )
     if row is not None and row["excess_sharpe"] is not None:
         # On history the ledger alone knows how alike the sets are.
-        return BestSet(ledger, "", verdict)
-    return BestSet(found.sentence, ledger, verdict)
+        return BestSet(ledger, "", verdict, found)
+    return BestSet(found.sentence, ledger, verdict, found)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+import polars as pl
+
 from engine.files import write_output
 from mc_assets.project import Project
 from mc_assets.reports.material import Material
@@ -148,20 +150,22 @@ def _of_distributions(material: Material) -> dict[str, str | Chart]:
     if material.has_equity:
         fans = [(labels[s], charts.fan_quantiles(material.curves(s))) for s in sets]
         made["Equity through time"] = Chart("equity", charts.equity_fan(fans), id="equity_fan")
-    profits = [(labels[s], material.metric(s, "net_pnl")) for s in sets if material.has("net_pnl")]
-    if profits:
+    # A distribution at a time: each may be of millions of simulations.
+    if material.has("net_pnl"):
+        profits = ((labels[s], material.metric(s, "net_pnl")) for s in sets)
         risk = [material.estimate(s, "value_at_risk_95") for s in sets]
         made["Net P&L over simulations"] = Chart(
             "net P&L", charts.pnl_histogram(profits, risk), id="pnl_histogram"
         )
     if material.has("max_drawdown"):
-        falls = [(labels[s], material.metric(s, "max_drawdown")) for s in sets]
+        falls = ((labels[s], material.metric(s, "max_drawdown")) for s in sets)
         made["Maximum drawdown"] = Chart(
             "maximum drawdown", charts.drawdown_distribution(falls), id="drawdown_distribution"
         )
-    if profits and len(profits[0][1]) > 1:
+    of_best = material.metric(sets[0], "net_pnl") if material.has("net_pnl") else pl.Series()
+    if len(of_best) > 1:
         note = f"Of {labels[sets[0]]}: the shaded interval is what more seeds shrink."
-        figure = convergence(profits[0][1].to_numpy(), "net P&L")
+        figure = convergence(of_best.to_numpy(), "net P&L")
         made["How sure the mean is, by paths"] = Chart("mean", figure, note, id="convergence")
     return made
 

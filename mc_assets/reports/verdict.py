@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.errors import Refusal
 from engine.plots.page import verdict_box
-from engine.results.choice import choose
+from engine.results.choice import Choice
 from engine.results.definitions import statistics_of
 from mc_assets.answers.choice import best_set_of
 from mc_assets.estimate_text import interval_pair
@@ -38,7 +37,7 @@ def verdict_of(material: Material, data: Path) -> str:
     best = best_set_of(material.results, _SHARPE, data)
     sentences = [] if best is None else best.sentences
     said = [f"{text[0].upper()}{text[1:]}." for text in sentences]
-    kind, word, number = _word(material)
+    kind, word, number = _word(material, None if best is None else best.choice)
     facts: dict[str, str | tuple[str, str]] = {"set": material.labels[number]}
     for known in headlines:
         row = material.statistic(number, known.statistic)
@@ -54,11 +53,9 @@ def verdict_of(material: Material, data: Path) -> str:
     return verdict_box(kind, word, first, facts, *more)
 
 
-def _word(material: Material) -> tuple[str, str, int]:
+def _word(material: Material, choice: Choice | None) -> tuple[str, str, int]:
     """Return the colour, the word, and the set that it is about."""
-    try:
-        choice = choose(material.results, _SHARPE)
-    except Refusal:
+    if choice is None:
         number = material.sets[0]
         row = material.statistic(number, _SHARPE)
         low, high = row["ci_low"], row["ci_high"]

@@ -131,9 +131,11 @@ def test_the_ledger_says_which_sets_left_and_who_finishes_one_has_finished_it(
     said = read_trials(tmp_path)
     assert len(said) == 10
     left = set(raced.trials.filter(pl.col("status") == "behind")["set_id"])
-    assert len(left) >= 5
-    assert set(said.filter(pl.col("status") == "pruned")["set_id"]) == left
+    pruned = set(said.filter(pl.col("status") == "pruned")["set_id"])
     assert set(said["status"]) == {"pruned", "finished"}
+    # One that left is finished all the same where it is a neighbour of the best, which run again.
+    assert pruned <= left
+    assert 5 <= len(pruned) >= len(left) - 1
     study.run(ledger=tmp_path)
     again = read_trials(tmp_path)
     assert again["trial"].sort().to_list() == said["trial"].sort().to_list()

@@ -192,8 +192,9 @@ def read_trials(
 
     Notes
     -----
-    Of rows of one trial whose seeds overlap, as where cells were computed again, those with the
-    most seeds count.
+    The status of a trial is ``pruned`` where it left every race that it ran in before the last
+    seeds, else ``finished``. Of rows of one trial whose seeds overlap, as where cells were computed
+    again, those with the most seeds count.
     """
     rows = _scan(root)
     if family is not None:
@@ -308,6 +309,11 @@ def _merged(rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("study").unique(maintain_order=True).alias("studies"),
             pl.col("asked_by").unique(maintain_order=True),
             pl.col("world").unique(maintain_order=True).alias("worlds"),
+            # Whoever ran it to the end finished it.
+            pl.when((pl.col("status") == "finished").any())
+            .then(pl.lit("finished"))
+            .otherwise(pl.lit("pruned"))
+            .alias("status"),
         )
     )
     rows = _without_overlaps(rows)
@@ -321,7 +327,7 @@ def _merged(rows: pl.DataFrame) -> pl.DataFrame:
     total, n = pl.col("_sum").sum(), pl.col("_ok").sum()
     between = pl.col("_square").sum() - total**2 / n
     variance = (pl.col("_within").sum() + pl.max_horizontal(between, 0.0)) / (n - 1.0)
-    same = ["family", "code", "data", "series", "set_id", "parameters", "status", "blocks_of"]
+    same = ["family", "code", "data", "series", "set_id", "parameters", "blocks_of"]
     merged = sums.group_by("trial", maintain_order=True).agg(
         *(pl.col(name).first() for name in same),
         *(pl.col(name).sum() for name in ("seeds", "paths", "failed")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,11 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from engine.jobs.canonical import short_hash
 from engine.jobs.job import Holds
 from engine.jobs.part import Part
 from engine.jobs.settings import Record
 
-__all__ = ["SCHEMA_VERSION", "Manifest", "OtherVersion", "pack_seeds", "unpack_seeds"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Manifest",
+    "OtherVersion",
+    "manifests_hash",
+    "pack_seeds",
+    "unpack_seeds",
+]
 
 #: Of the tables and of the manifest itself.
 SCHEMA_VERSION = 3
@@ -166,6 +175,12 @@ class Manifest:
         if not sound:
             raise ValueError("a manifest that contradicts itself")
         return made
+
+
+def manifests_hash(manifests: Iterable[Manifest]) -> str:
+    """Hash of what parts hold, whatever their order: equal exactly when their files are."""
+    distinct = {(one.world, one.part): one.files for one in manifests}
+    return short_hash([[place[1], distinct[place]] for place in sorted(distinct)])
 
 
 def pack_seeds(seeds: NDArray[np.uint64]) -> list[list[int]]:

@@ -27,7 +27,7 @@ from engine.jobs.set_reader import SetReader
 from engine.jobs.simulate import Buffers, Chunk, PartArrays, run_chunk
 from engine.jobs.space import ParameterSets, Scalar
 from engine.jobs.trial_buffer import TrialBuffer
-from engine.jobs.trial_rows import Outcomes
+from engine.jobs.trial_rows import Outcomes, TrialStatus
 from engine.jobs.worker import Worker
 
 __all__ = ["PreparedJob"]
@@ -101,7 +101,13 @@ class PreparedJob:
         """Names of the metrics of every batch."""
         return self._prepared.metric_names
 
-    def run(self, sets: Sequence[Mapping[str, Scalar]], seeds: ArrayLike | None = None) -> Batch:
+    def run(
+        self,
+        sets: Sequence[Mapping[str, Scalar]],
+        seeds: ArrayLike | None = None,
+        *,
+        status: TrialStatus = "finished",
+    ) -> Batch:
         """Run every set on every seed.
 
         Parameters
@@ -111,6 +117,9 @@ class PreparedJob:
             study fixed may be left out.
         seeds : sequence of int, optional
             By default the study's.
+        status : {"finished", "pruned"}
+            What the ledger says of sets that are run on no further seeds: ``pruned`` of a round of
+            a race after which those that are behind leave.
 
         Returns
         -------
@@ -136,7 +145,7 @@ class PreparedJob:
             own, of_set = asked[chosen], np.searchsorted(chosen, first[of_asked])
         arrays = self._simulate(Part(self._terms, own, self._seeds(seeds), 0))
         if self._trials is not None:
-            self._trials.add(Outcomes.of(arrays, self._prepared))
+            self._trials.add(Outcomes.of(arrays, self._prepared), status)
         return Batch.of(arrays, self._prepared, of_set)
 
     def write_trials(self) -> None:

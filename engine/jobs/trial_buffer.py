@@ -17,7 +17,7 @@ from engine.jobs.errors import clear_errors
 from engine.jobs.ledger import write_trials
 from engine.jobs.part import Terms
 from engine.jobs.prepared import Prepared
-from engine.jobs.trial_rows import Outcomes, trial_rows
+from engine.jobs.trial_rows import Outcomes, TrialStatus, trial_rows
 
 __all__ = ["TrialBuffer"]
 
@@ -42,21 +42,21 @@ class TrialBuffer:
     def __init__(self, root: Path | FileStore, terms: Terms, prepared: Prepared) -> None:
         self._files, self._terms, self._prepared = as_files(root), terms, prepared
         self._lock = threading.Lock()
-        self._waiting: dict[bytes, list[Outcomes]] = {}
+        self._waiting: dict[tuple[bytes, TrialStatus], list[Outcomes]] = {}
         self._simulations = 0
         self._since = 0.0
         # Which seeds of each set are counted: numbers of groups of seeds, which most sets share.
         self._groups: dict[bytes, int] = {}
         self._counted: dict[str, tuple[int, ...]] = {}
 
-    def add(self, outcomes: Outcomes) -> None:
+    def add(self, outcomes: Outcomes, status: TrialStatus = "finished") -> None:
         """Take the trials of a batch; those that have waited long enough are written."""
         with self._lock:
             if not self._waiting:
                 self._since = time.monotonic()
             for new in self._new(outcomes):
                 # Batches on the same seeds become one table: most of its cost is by its columns.
-                self._waiting.setdefault(new.seeds.tobytes(), []).append(new)
+                self._waiting.setdefault((new.seeds.tobytes(), status), []).append(new)
                 self._simulations += new.ok.size
             due = time.monotonic() - self._since > _SECONDS or self._simulations > _SIMULATIONS
         if due:
@@ -74,11 +74,14 @@ class TrialBuffer:
             if not self._waiting:
                 return
             frames, digest = [], hashlib.sha256()
-            for seeds, several in self._waiting.items():
+            for (seeds, status), several in self._waiting.items():
                 joined = several[0].joined(several[1:]) if len(several) > 1 else several[0]
                 digest.update(seeds + "".join(joined.sets.ids.tolist()).encode())
+                if status == "pruned":
+                    digest.update(b"pruned")  # who finishes the same cells is told from it
                 blocks = [joined] if joined.time_blocks is not None else joined.by_block()
-                frames += [trial_rows(one, self._prepared, self._terms) for one in blocks]
+                told = self._prepared, self._terms, status
+                frames += [trial_rows(one, *told) for one in blocks]
             world, name = self._terms.world.id, f"part-batch-{digest.hexdigest()[:16]}"
             with clear_errors(path_of(self._files, f"ledger/{world}")):
                 write_trials(self._files, world, name, pl.concat(frames))

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,10 @@ from engine.jobs.simulate import PartArrays
 from engine.jobs.space import ParameterSets
 from engine.sources import Historical
 
-__all__ = ["Outcomes", "trial_rows"]
+__all__ = ["Outcomes", "TrialStatus", "trial_rows"]
+
+#: Whether a set ran on all seeds that it was asked on, or left a race before.
+TrialStatus = Literal["finished", "pruned"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +103,9 @@ class Outcomes:
         ]
 
 
-def trial_rows(outcomes: Outcomes, prepared: Prepared, terms: Terms) -> pl.DataFrame:
+def trial_rows(
+    outcomes: Outcomes, prepared: Prepared, terms: Terms, status: TrialStatus = "finished"
+) -> pl.DataFrame:
     """Return the ledger's rows of the outcomes of one seed block: one per parameter set.
 
     Parameters
@@ -111,6 +116,9 @@ def trial_rows(outcomes: Outcomes, prepared: Prepared, terms: Terms) -> pl.DataF
         Their world.
     terms : Terms
         Who asked.
+    status : {"finished", "pruned"}
+        Whether these are the last seeds that the sets were asked on, or a round after which those
+        that are behind leave.
 
     Returns
     -------
@@ -147,7 +155,7 @@ def trial_rows(outcomes: Outcomes, prepared: Prepared, terms: Terms) -> pl.DataF
         "parameters": outcomes.sets.as_json,
         "study": terms.study,
         "asked_by": terms.asked_by,
-        "status": "finished",
+        "status": status,
         "engine_version": world.engine.version,
         "tried_at": datetime.datetime.now(datetime.UTC),
         "seeds": len(seeds),

@@ -13,6 +13,7 @@ from engine.errors import Refusal
 from engine.jobs.batch import Batch
 from engine.jobs.prepared_job import PreparedJob
 from engine.jobs.space import Scalar
+from engine.jobs.trial_rows import TrialStatus
 from engine.search.objective import Evaluation, Objective, evaluate
 from engine.search.trials import Status
 
@@ -105,9 +106,15 @@ class Evaluator:
         world = self.prepared.job.world
         return evaluate(metrics, status, names, world, self.statistics, self._objectives)
 
-    def run(self, sets: Sequence[Mapping[str, Scalar]], seeds: Seeds) -> Batch:
-        """Run sets on seeds, and count the simulations."""
-        batch = self.prepared.run(sets, seeds)
+    def run(
+        self,
+        sets: Sequence[Mapping[str, Scalar]],
+        seeds: Seeds,
+        *,
+        status: TrialStatus = "finished",
+    ) -> Batch:
+        """Run sets on seeds, and count the simulations; `status` as of `PreparedJob.run`."""
+        batch = self.prepared.run(sets, seeds, status=status)
         self.simulations += int(batch.status.size)
         return batch
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.jobs.space import Scalar
+from engine.jobs.trial_rows import TrialStatus
 from engine.search.evaluator import Evaluator
 from engine.search.objective import Evaluation, Objective
 from engine.search.trials import Status
@@ -68,7 +69,9 @@ def race(
     first = 0
     for last in rungs:
         try:
-            piece = evaluator.run([runners[index] for index in alive], seeds[first:last])
+            running = [runners[index] for index in alive]
+            status_if_left: TrialStatus = "finished" if last == len(seeds) else "pruned"
+            piece = evaluator.run(running, seeds[first:last], status=status_if_left)
         except Refusal:
             # One of them cannot be judged: without a race, which names it.
             return evaluator.results(sets, seeds)

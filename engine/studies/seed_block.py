@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 
 from engine.files import Root, as_files
-from engine.jobs.canonical import short_hash
 from engine.jobs.executors import Executor, executor_of
+from engine.jobs.manifest import manifests_hash
 from engine.jobs.plan import Piece
 from engine.jobs.progress import ProgressCallback
 from engine.market_data import MarketData
@@ -91,6 +91,6 @@ def run_block(
         * job.world.paths_per_seed,
         seconds=time.perf_counter() - begin,
         fingerprint=job.fingerprint,
-        data_version=short_hash([[n, part.files] for n, part in sorted(parts.items())]),
+        data_version=manifests_hash(parts.values()),
         first_error=next((p.first_error for p in parts.values() if p.first_error), None),
     )

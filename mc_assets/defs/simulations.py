@@ -7,7 +7,6 @@ import dagster as dg
 from pydantic import Field
 
 from engine.jobs.blocks import BLOCKS
-from engine.jobs.canonical import short_hash
 from engine.jobs.columns import fixed_columns
 from mc_assets.automation.settings import load_automation
 from mc_assets.defs.bars import bars
@@ -24,6 +23,7 @@ from mc_assets.resources import Laboratory
 from mc_assets.step_progress import tell
 
 if TYPE_CHECKING:
+    from engine.jobs.manifest import Manifest
     from engine.studies.seed_block import BlockResult
 
 __all__ = ["simulations"]
@@ -92,6 +92,7 @@ class SimulationsConfig(dg.Config):
 def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Run the seed blocks of this run's partitions."""
     from engine.jobs import Progress
+    from engine.jobs.manifest import manifests_hash
     from engine.studies import load_study, run_block
     from mc_assets.answers.executors import executor_named
     from mc_assets.stored_market_data import StoredMarketData
@@ -101,7 +102,7 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
     market_data = StoredMarketData(project)
     executor = executor_named(config.executor)
     workers = config.workers or laboratory.workers or "auto"
-    versions: list[str] = []
+    manifests: list[Manifest] = []
     failing: list[str] = []
     allowed = load_automation(project).checks.failed_share
     for name, keys in grouped(context.partition_keys, "study").items():
@@ -149,7 +150,7 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
                 asset_key="simulations",
                 partition_key=key,
             )
-            versions.append(result.data_version)
+            manifests += [piece.manifest for piece in result.pieces]
             rows += result.rows
             failed += result.failed
             seconds += result.seconds
@@ -159,8 +160,8 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
             )
         context.log.info(f"{name}: {rows:,} simulations in {seconds:.2f} s, {failed} failed")
     return dg.MaterializeResult(
-        # Of the manifests of the run's parts: the same rows have the same version.
-        data_version=dg.DataVersion(short_hash(versions)),
+        # One for all partitions of the run: that is what Dagster takes.
+        data_version=dg.DataVersion(manifests_hash(manifests)),
         check_results=[
             dg.AssetCheckResult(
                 check_name=_NOT_FAILED.name,

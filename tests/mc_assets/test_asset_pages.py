@@ -28,6 +28,8 @@ record: {equity: 5}
 
 
 def _pages() -> None:
+    from engine.jobs.manifest import manifests_hash
+    from engine.jobs.store import ParquetStore
     from mc_assets.definitions import defs
     from mc_assets.defs.partitions import batch_tags
     from mc_assets.offered_studies import offer_studies
@@ -59,6 +61,17 @@ def _pages() -> None:
         make("simulations", "00|quick", "15|quick")
         found["same"] = found["simulations"]["tags"]["dagster/data_version"] == version
         found["again"] = found["simulations"]
+        (world,) = project.data.glob("manifests/*")
+        stored = ParquetStore(project.data).manifests(world.name)
+        found["hash"] = [version, manifests_hash(reversed(stored))]
+        described = STUDY.replace("name: quick", "name: renamed\ndescription: The same again.")
+        project.study_file("quick").with_name("renamed.yaml").write_text(described)
+        offer_studies(instance, project)
+        make("simulations", "00|renamed", "15|renamed")
+        found["renamed"] = found["simulations"]["tags"]["dagster/data_version"] == version
+        make("simulations", "03|renamed", "03|renamed")
+        one = found["simulations"]
+        found["one"] = [one["tags"]["dagster/data_version"], one["data_version"]]
         file = project.study_file("quick")
         file.write_text(STUDY.replace("sigma: 0.2", "sigma: 0.3"))
         make("simulations", "00|quick", "15|quick")
@@ -95,6 +108,17 @@ def test_simulations_show_rows_a_picture_and_their_speed(pages: dict[str, Any]) 
 def test_the_same_rows_have_the_same_version_and_others_another(pages: dict[str, Any]) -> None:
     assert pages["same"]
     assert pages["other"]
+
+
+def test_the_version_is_the_hash_of_the_sorted_manifests_and_no_name_is_in_it(
+    pages: dict[str, Any],
+) -> None:
+    version, of_manifests = pages["hash"]
+    assert version == of_manifests
+    assert pages["renamed"]
+    # A run of one block has the version that stands in the metadata of the block.
+    tag, of_block = pages["one"]
+    assert tag == of_block != version
 
 
 def test_statistics_show_the_best_sets_with_rounded_numbers(pages: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import engine as mc
 from engine.errors import Refusal
+from engine.jobs.ledger import read_trials
 from engine.search import Search
 
 
@@ -119,3 +121,22 @@ def test_a_smaller_budget_that_cut_a_generation_short_leaves_nothing_wrong(tmp_p
     search(20).run(folder=tmp_path)
     more = search(48).run(folder=tmp_path)
     assert more.trials.equals(search(48).run().trials)
+
+
+def test_the_ledger_says_which_sets_left_and_who_finishes_one_has_finished_it(
+    tmp_path: Path,
+) -> None:
+    study = _study(range(256))
+    raced = _search(study, leaders=1).run(ledger=tmp_path)
+    said = read_trials(tmp_path)
+    assert len(said) == 10
+    left = set(raced.trials.filter(pl.col("status") == "behind")["set_id"])
+    pruned = set(said.filter(pl.col("status") == "pruned")["set_id"])
+    assert set(said["status"]) == {"pruned", "finished"}
+    # One that left is finished all the same where it is a neighbour of the best, which run again.
+    assert pruned <= left
+    assert 5 <= len(pruned) >= len(left) - 1
+    study.run(ledger=tmp_path)
+    again = read_trials(tmp_path)
+    assert again["trial"].sort().to_list() == said["trial"].sort().to_list()
+    assert set(again["status"]) == {"finished"}

@@ -56,6 +56,36 @@ def test_the_last_known_price_stands_where_a_symbol_has_no_bar() -> None:
     assert coin.columns["traded"].tolist() == [1] * 6
 
 
+def test_the_last_known_price_stands_over_a_gap_of_any_length() -> None:
+    # An exchange that is closed for sixteen days, a halted share, and a coin that trades on.
+    share = daily("TYO", "XTKS", [0, 17, 18])
+    halted = daily("HLT", "XNYS", [0, 3, 4, 5, 6, 31], 870)
+    coin = daily("BTC", "24/7", list(range(33)))
+    placed = joined((coin, share, halted), "last_known")
+    assert len({tuple(item.timestamps.tolist()) for item in placed}) == 1
+    days = placed[0].timestamps // DAY - FRIDAY
+    assert days.tolist() == list(range(33))
+    for item, own in zip(placed, (coin, share, halted), strict=True):
+        of_own = days_of(own)
+        for bar, day in enumerate(range(33)):
+            last = np.searchsorted(of_own, day, side="right") - 1
+            traded = of_own[last] == day
+            assert item.columns["traded"][bar] == traded
+            assert item.close[bar] == own.close[last]
+            assert item.open[bar] == (own.open[last] if traded else own.close[last])
+            assert (item.volume[bar] > 0) == traded
+    # By common bars the gap is left out of all of them, and the time that it took is not.
+    common = joined((coin, share, halted))
+    assert (common[0].timestamps // DAY - FRIDAY).tolist() == [0]
+    pair = joined((coin, share))
+    assert (pair[0].timestamps // DAY - FRIDAY).tolist() == [0, 17, 18]
+    assert pair[0].close.tolist() == [100.0, 117.0, 118.0]
+
+
+def days_of(bars: Bars) -> np.ndarray:
+    return bars.timestamps // DAY - FRIDAY
+
+
 def test_symbols_of_one_calendar_share_their_instants_as_ever() -> None:
     other = daily("NDX", "XNYS", [0, 4, 5], 870)
     share, index = joined((SHARE, other))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import polars as pl
 import pytest
 
 from engine.calendar import BarCalendar
-from tests.mc_assets.mc_here import mc_here, users_code_forgotten
+from tests.mc_assets.mc_here import call_here, mc_here, users_code_forgotten
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +83,10 @@ def test_own_bars_strategy_model_and_study_work_as_written(
 def test_the_python_example_runs(files: dict[str, str], tmp_path: Path) -> None:
     script = tmp_path / "example.py"
     script.write_text(files["example.py"])
-    done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, check=False
-    )
+    with users_code_forgotten():
+        done = call_here(
+            lambda: runpy.run_path(str(script), run_name="__main__"), places={}, folder=tmp_path
+        )
     assert done.returncode == 0, done.stderr
     assert "shape: (3, " in done.stdout
 

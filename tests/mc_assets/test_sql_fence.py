@@ -101,19 +101,18 @@ REFUSED = {
 }
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Project:
+@pytest.fixture
+def home(tmp_path: Path) -> Project:
     """A published view of Parquet, a published table, and a Parquet file that is not published."""
-    root = tmp_path_factory.mktemp("home")
     project = Project(
-        *(root, root / "it's data", root, root / "series.yaml"),
-        sql=root / "sql",
+        *(tmp_path, tmp_path / "it's data", tmp_path, tmp_path / "series.yaml"),
+        sql=tmp_path / "sql",
     )
-    (root / "sql").mkdir()
-    (root / "sql" / "seen.sql").write_text(
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "seen.sql").write_text(
         "CREATE VIEW seen AS SELECT * FROM read_parquet({numbers})"
     )
-    (root / "sql" / "kept.sql").write_text("CREATE TABLE kept AS SELECT * FROM seen")
+    (tmp_path / "sql" / "kept.sql").write_text("CREATE TABLE kept AS SELECT * FROM seen")
     folder = project.data / "numbers"
     folder.mkdir(parents=True)
     frame = pl.DataFrame({"x": [1, 2, 3], "copy": ["a", "b", "a"]})

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from engine.statistics import overfitting
 from engine.statistics.overfitting import probability_of_backtest_overfitting
 
 
@@ -71,3 +76,33 @@ def test_what_degrades_has_a_falling_line() -> None:
     found = probability_of_backtest_overfitting(sign * returns, splits=8)
     assert found.slope == pytest.approx(-1.0, abs=0.05)
     np.testing.assert_allclose(found.out_of_sample, -found.in_sample, atol=1e-9)
+
+
+def test_every_split_is_that_of_its_own_periods_however_many_are_made_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = np.random.default_rng(5).normal(size=(23, 3))
+    x[:, 1] = 0.0
+    blocks = np.array_split(np.arange(23), 6)
+    found = probability_of_backtest_overfitting(x, splits=6)
+
+    def ratios(numbers: Iterable[int]) -> NDArray[np.float64]:
+        part = x[np.concatenate([blocks[number] for number in numbers])]
+        spread = part.std(axis=0, ddof=1)
+        return np.where(
+            spread == 0.0, 0.0, part.mean(axis=0) / np.where(spread == 0.0, 1.0, spread)
+        )
+
+    for split, picked in enumerate(itertools.combinations(range(6), 3)):
+        own, other = ratios(picked), ratios(set(range(6)) - set(picked))
+        best = int(own.argmax())
+        assert found.chosen[split] == best
+        assert found.in_sample[split] == pytest.approx(own[best], rel=1e-9)
+        assert found.out_of_sample[split] == pytest.approx(other[best], rel=1e-9)
+        rank = ((other < other[best]).sum() + 1) / 4
+        assert found.logits[split] == pytest.approx(math.log(rank / (1 - rank)))
+    for together in (1, 7):
+        monkeypatch.setattr(overfitting, "_AT_ONCE", 3 * together)
+        again = probability_of_backtest_overfitting(x, splits=6)
+        for name in ("chosen", "in_sample", "out_of_sample", "logits"):
+            assert getattr(again, name).tobytes() == getattr(found, name).tobytes()

@@ -103,6 +103,7 @@ CHECKED_BY = {
     "engine/options/chain_marks.py": "tests/engine/options/test_chain_marks.py",
     "engine/options/closing.py": POSITIONS,
     "engine/options/deviations.py": "tests/engine/options/test_path_smile.py",
+    "engine/options/handles.py": "tests/engine/options/test_hooks.py",
     "engine/options/listings.py": "tests/engine/options/test_listings.py",
     "engine/options/loop.py": POSITIONS,
     "engine/options/metrics.py": POSITIONS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -57,7 +57,9 @@ def with_greeks(
     quotes = _Quotes(
         rows["timestamp"].dt.epoch("us").to_numpy(),
         years,
-        *(rows[name].to_numpy() for name in ("strike", "bid", "ask")),
+        rows["strike"].to_numpy(),
+        rows["bid"].to_numpy(),
+        rows["ask"].to_numpy(),
         (rows["right"] == "call").to_numpy(),
         rows["underlying_price"].fill_null(np.nan).to_numpy(),
     )
@@ -70,7 +72,7 @@ def with_greeks(
             kept = np.where(years > 0.0, np.log(forward / paid) / years, 0.0)
         price = np.where(quotes.alive, quotes.middle, np.nan)
         contract = (paid, quotes.strike, years)
-        terms = {"rate": rates, "dividend": rates - kept, "call": quotes.call}
+        terms: dict[str, Any] = {"rate": rates, "dividend": rates - kept, "call": quotes.call}
         implied = american_volatility(price, *contract, **terms)
         volatility = np.where(given > 0.0, given, implied)
         values = american(*contract, volatility, model="black_scholes", **terms)

@@ -127,7 +127,12 @@ def audit_strategies(
     audits = []
     traded = tuple(f"S{number}" for number in range(symbol_count))
     # Built-in legs are data, which the tests of options audit: no need to do it again here.
-    hooked = [name for name in strategy_names() if get_strategy(name).engine is None]
+    known = ((name, get_strategy(name)) for name in strategy_names())
+    hooked = [
+        name
+        for name, each in known
+        if each.engine is None or (each.hooks() and not each.hears_ticks())
+    ]
     for name in hooked if strategy == "all" else [strategy]:
         cls = get_strategy(name)
         if cls.hears_ticks():

@@ -15,13 +15,15 @@ from engine.errors import Refusal
 from engine.options.audit import audit_options
 from engine.options.built_ins import ShortStrangle
 from engine.options.layout import EXIT_REASONS, TAPE_COLUMNS
+from engine.options.legs import Leg
+from engine.options.strategies import OptionStrategy
 from engine.strategies import SMA, StrategyError, get_strategy
 from tests.engine.options.conftest import Ran, run_on
 
 Closes = NDArray[np.float64]
 FEES = {"volatility": 0.4, "multiplier": 50.0, "commission": 1.25, "spread": {"percent": 6.0}}
-PUT = mc.Leg(side="sell", right="put", otm=3.0, days=10)
-CALL = mc.Leg(side="sell", right="call", otm=3.0, days=10)
+PUT = Leg(side="sell", right="put", otm=3.0, days=10)
+CALL = Leg(side="sell", right="call", otm=3.0, days=10)
 
 
 class WhenFlat(ShortStrangle):
@@ -32,7 +34,7 @@ class WhenFlat(ShortStrangle):
             order.open_legs()
 
 
-class ByTrend(mc.OptionStrategy):
+class ByTrend(OptionStrategy):
     """Two groups of legs, chosen by an indicator; closed after a few bars."""
 
     hold = mc.Int(4, low=1, high=50)
@@ -53,7 +55,7 @@ class ByTrend(mc.OptionStrategy):
             order.close_legs()
 
 
-class Hedged(mc.OptionStrategy):
+class Hedged(OptionStrategy):
     """Legs with the underlying beside them."""
 
     legs = (PUT,)
@@ -124,7 +126,7 @@ def test_a_hook_opens_the_legs_it_names_and_closes_them_at_its_close(
 )
 @pytest.mark.parametrize("strategy", [ByTrend, Hedged])
 def test_cash_and_positions_are_equity_whatever_a_hook_does(
-    strategy: type[mc.OptionStrategy], seed: int, percent: float, cash: float
+    strategy: type[OptionStrategy], seed: int, percent: float, cash: float
 ) -> None:
     draws = np.random.default_rng(seed).standard_normal(120)
     closes = 80.0 * np.exp(np.cumsum(0.025 * draws))
@@ -140,7 +142,7 @@ def test_cash_and_positions_are_equity_whatever_a_hook_does(
 
 
 def test_a_request_beyond_what_is_allowed_is_rejected_and_counted(lognormal_closes: Closes) -> None:
-    class Twice(mc.OptionStrategy):
+    class Twice(OptionStrategy):
         legs = (PUT,)
 
         def on_bar(self, bar: Any, order: Any, account: Any) -> None:
@@ -160,7 +162,7 @@ def test_a_group_without_the_money_for_all_of_it_opens_none(lognormal_closes: Cl
 
 
 def test_a_hook_that_raises_fails_its_simulation_with_what_it_raised() -> None:
-    class Raises(mc.OptionStrategy):
+    class Raises(OptionStrategy):
         limit = mc.Float(85.0)
         legs = (PUT,)
 
@@ -179,14 +181,14 @@ def test_a_hook_that_raises_fails_its_simulation_with_what_it_raised() -> None:
 
 
 @pytest.mark.parametrize("strategy", [ByTrend, Hedged, WhenFlat])
-def test_strategies_with_hooks_do_not_look_ahead(strategy: type[mc.OptionStrategy]) -> None:
+def test_strategies_with_hooks_do_not_look_ahead(strategy: type[OptionStrategy]) -> None:
     report = audit_options(strategy, parameters={}, cuts=15)
     assert report.passed, report.reasons
     assert report.orders > 50
 
 
 def test_a_hook_that_asks_for_a_later_bar_fails() -> None:
-    class Peeks(mc.OptionStrategy):
+    class Peeks(OptionStrategy):
         legs = (PUT,)
         back = mc.Int(1, low=-3, high=3)
 
@@ -201,26 +203,26 @@ def test_a_hook_that_asks_for_a_later_bar_fails() -> None:
 
 
 def test_mistakes_in_hooks_are_named() -> None:
-    class Market(mc.OptionStrategy):
+    class Market(OptionStrategy):
         legs = (PUT,)
 
         def on_bar(self, bar: Any, order: Any) -> None:
             order.market(1.0)
 
-    class Unknown(mc.OptionStrategy):
+    class Unknown(OptionStrategy):
         legs = (PUT,)
 
         def on_bar(self, bar: Any, order: Any) -> None:
-            order.open_legs(self.condor)
+            order.open_legs(self.condor)  # type: ignore[attr-defined]
 
-    class Both(mc.OptionStrategy):
+    class Both(OptionStrategy):
         legs = (PUT,)
         when = "close > sma(5)"
 
         def on_bar(self, bar: Any, order: Any) -> None:
             order.open_legs()
 
-    class Unopened(mc.OptionStrategy):
+    class Unopened(OptionStrategy):
         legs = (PUT,)
         more = (CALL,)
 

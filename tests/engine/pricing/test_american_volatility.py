@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,7 @@ def test_a_price_gives_back_its_volatility(dividend: float) -> None:
         for grid in np.meshgrid([80.0, 100.0, 125.0], [0.1, 0.35, 0.9], [0.05, 1.0], [True, False])
     )
     call = right.astype(bool)
-    terms = {"rate": 0.04, "dividend": dividend, "call": call}
+    terms: dict[str, Any] = {"rate": 0.04, "dividend": dividend, "call": call}
     prices = mc.american(spot, 100.0, years, sigma, model="black_scholes", **terms)
     found = american_volatility(prices.price, spot, 100.0, years, **terms)
     intrinsic = np.maximum(np.where(call, spot - 100.0, 100.0 - spot), 0.0)

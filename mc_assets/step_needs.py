@@ -35,7 +35,9 @@ _ROWS: Final = ("manifests", "simulations", "equity", "trades")
 # After so long the date that a bar is complete on is past.
 _SETTLED: Final = datetime.timedelta(days=14)
 # What the warehouse does not take in: what it writes, and what it does not read.
-_NOT_PUBLISHED: Final = {"dagster_home", "empty_tables", "reports", "sample", "warehouse"}
+_NOT_PUBLISHED: Final = {
+    *("dagster_home", "empty_tables", "reports", "sample", "unfinished", "warehouse"),
+}
 
 
 def bars_needs(project: Project, config: MarketDataConfig, key: str) -> Needs | None:

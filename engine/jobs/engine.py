@@ -8,7 +8,7 @@ its engine (`Strategy.engine`), a world carries it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.execution import Execution
     from engine.strategies import Strategy
 
-__all__ = ["Engine", "PreparedEngine", "Tape"]
+__all__ = ["Engine", "OrderTape", "PreparedEngine", "Tape"]
 
 
 class Tape(Protocol):
@@ -38,6 +38,18 @@ class Tape(Protocol):
     @property
     def count(self) -> int:
         """Trades of all simulations."""
+
+
+@runtime_checkable
+class OrderTape(Protocol):
+    """A tape of an engine whose orders are told beside its trades."""
+
+    def order_events(self, first_bar: int) -> list[pl.Series]:
+        """Return columns of what happened to the orders of the last simulation, an event a row.
+
+        ``bar`` is counted from `first_bar`; ``symbol``, ``event``, ``units`` and ``price`` are
+        among the others.
+        """
 
 
 class PreparedEngine(Protocol):

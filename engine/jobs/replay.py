@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.errors import Refusal
 from engine.execution.layout import EVENT_COLUMNS, ORDER_ROWS, TRADE_ROWS
 from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
+from engine.jobs.engine import OrderTape
 from engine.jobs.job import Job
 from engine.jobs.prepared import prepare
 from engine.jobs.space import MODEL_PREFIX
@@ -49,7 +50,7 @@ class Replay:
     orders : polars.DataFrame
         One row per event of an order (submitted, filled, cancelled, expired, rejected and why); of
         options none: ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``,
-        ``commission``, ``size``.
+        ``commission``, ``size``. Of ticks ``bar`` and what `TickBacktest.orders` has.
     trades : polars.DataFrame
         One row per closed lot, of options per closed leg: ``symbol``, ``units``, ``entry_bar``,
         ``entry_price``, ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``,
@@ -214,7 +215,7 @@ def _others_happen(
     seeds: NDArray[np.uint64],
     paths: NDArray[np.uint64],
 ) -> _Happened:
-    """Run a strategy of any engine, whose orders nobody tells."""
+    """Run a strategy of any engine; its orders are told where its tape tells them."""
     engine = world.engine.prepare(
         world.strategy, world.execution, record_equity=world.steps, **shape
     )
@@ -227,10 +228,14 @@ def _others_happen(
     text = "ok"
     if code != 0:
         text = engine.failure(code, values, encoded, scratch, **identity)
+    if isinstance(tape, OrderTape):
+        orders = tape.order_events(first)
+    else:
+        orders = order_columns(np.empty((len(EVENT_COLUMNS), 0)), shape["symbols"], first)
     return _Happened(
         metrics[0, 0],
         equity[0, 0],
-        order_columns(np.empty((len(EVENT_COLUMNS), 0)), shape["symbols"], first),
+        orders,
         engine.trade_columns(tape.columns[:, : tape.count], first, with_ranges=world.has_ranges),
         text,
     )

@@ -34,12 +34,18 @@ class TickBacktest:
         One row per fill: ``stamp`` (exchange) and ``heard`` in nanoseconds, ``order``, ``symbol``,
         ``maker``, ``units`` (negative: sold), ``price``, ``fee``, and behind it ``position``,
         ``cash`` and the ``pnl`` of what it closed, net of fees.
+    orders : polars.DataFrame
+        One row per event of an order, in their order: ``stamp`` (of what is sent that of the
+        strategy, of what comes of it that of the exchange), ``order``, ``symbol``, ``event``:
+        ``submitted``, ``amend sent``, ``cancel sent``, ``amended``, ``filled``, and ``ended`` where
+        it was cancelled, expired, or was not to rest; ``units`` and ``price``.
     equity : polars.DataFrame
         Equity at equal times and at the end: ``stamp``, ``equity``.
     """
 
     metrics: dict[str, float | None]
     fills: pl.DataFrame
+    orders: pl.DataFrame
     equity: pl.DataFrame
 
 
@@ -107,6 +113,7 @@ def backtest_ticks(
             for name, value in zip(measures.names, row, strict=True)
         },
         fills=run.fills(0),
+        orders=run.orders(0),
         equity=run.equity(0),
     )
 

@@ -89,11 +89,11 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
             state = on_start(-1, s, p, (), (), state)
         heard = counts[at.LOCAL]
         fill_room = s.fills.shape[0]
-        most_fills = fill_room - 4 * at.ORDER_ROOM if fill_room > 0 else at.NEVER
+        most_rows = fill_room - 8 * at.ORDER_ROOM if fill_room > 0 else at.NEVER
         # Of one symbol the touch is shown once it is looked at, not with every event.
         shown = first - 1
         for event in range(first, end + ends):
-            if seldom(counts[at.TAPED] > most_fills):
+            if seldom(max(counts[at.TAPED], counts[at.LOGGED]) > most_rows):
                 if one:
                     catch_up(s, shown, event - 1)
                 leave_at(s, event, heard)

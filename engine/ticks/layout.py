@@ -104,6 +104,16 @@ FILL_NUMBER_COLUMNS: Final = ("units", "price", "fee", "position", "cash", "pnl"
 FILL_WIDTH: Final = len(FILL_COLUMNS)
 FILL_NUMBERS: Final = len(FILL_NUMBER_COLUMNS)
 
+# --- the log of orders: int64[LOG_WIDTH] and float64[LOG_NUMBERS], where fills are recorded ------
+LOG_COLUMNS: Final = ("stamp", "order", "symbol", "event")
+LOG_NUMBER_COLUMNS: Final = ("units", "price")
+LOG_WIDTH: Final = len(LOG_COLUMNS)
+LOG_NUMBERS: Final = len(LOG_NUMBER_COLUMNS)
+#: What may happen to an order: what is sent, by the clock of the strategy, and what comes of it.
+LOG_EVENTS: Final = ("submitted", "cancel sent", "amend sent", "filled", "ended", "amended")
+#: Where in it the answers of the exchange begin, in the order of their kinds.
+ANSWERED: Final = 3
+
 # --- times: int64[TIMES_WIDTH], settings -------------------------------------------------------
 ENTRY: Final = 0
 ENTRY_KIND: Final = 1
@@ -187,7 +197,8 @@ HELD_SINCE: Final = 38
 STARTED: Final = 39
 FIRST_EVENT: Final = 40
 FILLED_ORDERS: Final = 41
-REJECTED: Final = 42  # one of each reason
+LOGGED: Final = 42
+REJECTED: Final = 43  # one of each reason
 REJECTIONS: Final = (
     "no number",
     "too many orders",

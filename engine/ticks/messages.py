@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from engine.randomness.normals import uniform, words
 from engine.randomness.streams import Stream
 from engine.ticks import layout as at
 
-__all__ = ["FEED_STREAM", "ask", "respond", "set_due", "waited"]
+__all__ = ["FEED_STREAM", "ask", "note", "respond", "set_due", "waited"]
 
 FEED_STREAM: Final = int(Stream.EXECUTION) + 0x100
 _ENTRY_STREAM: Final = FEED_STREAM + 1
@@ -76,6 +77,20 @@ def ask(s: Any, kind: int, slot: int, number: int, units: float, price: float) -
     return True
 
 
+@called
+def note(s: Any, event: int, slot: int, units: float, price: float, stamp: int) -> None:
+    """Write down what happens to an order, where that is recorded."""
+    row = s.counts[at.LOGGED]
+    if row >= s.log.shape[0]:
+        return
+    s.log[row, 0] = stamp
+    s.log[row, 1] = s.orders[slot, at.ORDER_NUMBER]
+    s.log[row, 2] = s.orders[slot, at.ORDER_SYMBOL]
+    s.log[row, 3] = event
+    s.log_numbers[row, 0], s.log_numbers[row, 1] = units, price
+    s.counts[at.LOGGED] = row + 1
+
+
 @part
 def respond(
     s: Any,
@@ -90,6 +105,7 @@ def respond(
 ) -> int:
     """Send an answer; return when it will be heard. None overtakes another."""
     counts = s.counts
+    note(s, at.ANSWERED + kind, slot, units, math.nan if kind == at.ENDED else price, stamp)
     delay = _delay(s, at.RESPONSE, _RESPONSE_STREAM, counts[at.RESPONSES])
     due = max(stamp + delay, counts[at.LAST_RESPONSE])
     if counts[at.RESPONSE_TAIL] - counts[at.RESPONSE_HEAD] == at.RESPONSE_ROOM:

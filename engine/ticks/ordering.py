@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.execution.calling import called, part
 from engine.ticks import layout as at
-from engine.ticks.messages import ask
+from engine.ticks.messages import ask, note
 
 __all__ = [
     "order_amend",
@@ -90,7 +90,10 @@ def order_amend(s: Any, t: int, symbol: int, number: float, units: float, price:
         return False
     s.counts[at.CHANGED] += 1
     price = _on_grid(s, price, side)
-    return ask(s, at.AMEND, slot, s.orders[slot, at.ORDER_NUMBER], side * size, price)
+    sent = ask(s, at.AMEND, slot, s.orders[slot, at.ORDER_NUMBER], side * size, price)
+    if sent:
+        note(s, at.AMEND, slot, side * size, price, s.counts[at.NOW])
+    return sent
 
 
 @called
@@ -99,8 +102,16 @@ def order_cancel(s: Any, t: int, symbol: int, number: float) -> bool:
     slot = _slot_of(s, number)
     if slot < 0:
         return False
+    return _ask_to_cancel(s, slot)
+
+
+@part
+def _ask_to_cancel(s: Any, slot: int) -> bool:
     s.counts[at.CHANGED] += 1
-    return ask(s, at.CANCEL, slot, s.orders[slot, at.ORDER_NUMBER], 0.0, 0.0)
+    sent = ask(s, at.CANCEL, slot, s.orders[slot, at.ORDER_NUMBER], 0.0, 0.0)
+    if sent:
+        note(s, at.CANCEL, slot, 0.0, math.nan, s.counts[at.NOW])
+    return sent
 
 
 @called
@@ -112,9 +123,7 @@ def order_cancel_all(s: Any, t: int, symbol: int) -> int:
         known = s.orders[slot, at.ORDER_STATE] != at.FREE
         if known and s.orders[slot, at.ORDER_SYMBOL] == symbol:
             left -= 1.0
-            number = s.orders[slot, at.ORDER_NUMBER]
-            s.counts[at.CHANGED] += 1
-            found += 1 if ask(s, at.CANCEL, slot, number, 0.0, 0.0) else 0
+            found += 1 if _ask_to_cancel(s, slot) else 0
         slot += 1
     return found
 
@@ -194,4 +203,5 @@ def _place(s: Any, symbol: int, units: float, price: float, tif: float, post: bo
     books[symbol, at.BUY_UNITS if side > 0.0 else at.SELL_UNITS] += size
     counts[at.PLACED] += 1
     s.numbers[at.PLACED_UNITS] += size
+    note(s, at.PLACE, slot, side * size, price, counts[at.NOW])
     return int(number)

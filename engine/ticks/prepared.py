@@ -115,6 +115,7 @@ class PreparedTicks:
                 if trades is not None:
                     made = round_trips(run, number, self._opens, self._settings.lot)
                     trades.add(made[:, :0] if run.failed[number] != at.OK else made)
+                    trades.tell_of(run, number, self._opens)
                 if run.failed[number] != at.OK:
                     metrics[path, number] = np.nan
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from engine.execution.layout import TRADE_COLUMNS
@@ -28,6 +29,7 @@ class TickTape:
 
     def begin(self) -> None:
         """Forget what is on it."""
+        self._last: tuple[TickRun, int, NDArray[np.int64]] | None = None
         self.columns: NDArray[np.float64] = np.empty((len(TRADE_COLUMNS), 0))
         self.ends: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
@@ -35,6 +37,22 @@ class TickTape:
         """Write the trades of the next simulation."""
         self.columns = np.concatenate([self.columns, trades], axis=1)
         self.ends = np.append(self.ends, self.count + trades.shape[1])
+
+    def tell_of(self, run: TickRun, number: int, opens: NDArray[np.int64]) -> None:
+        """Let `order_events` be those of a simulation that kept its fills."""
+        self._last = run, number, opens
+
+    def order_events(self, first_bar: int) -> list[pl.Series]:
+        """Return what happened to the orders of the last simulation, as `TickBacktest` has it.
+
+        In front of it stands the ``bar`` into which each falls, counted from `first_bar`.
+        """
+        if self._last is None:
+            return []
+        run, number, opens = self._last
+        events = run.orders(number)
+        bars = np.searchsorted(opens, events["stamp"].to_numpy(), side="right") - 1 - first_bar
+        return [pl.Series("bar", bars, dtype=pl.Int32), *events.get_columns()]
 
     @property
     def count(self) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.ticks.chunk import CHUNK_COLUMNS, TickChunk
-from engine.ticks.state import Desks
+from engine.ticks.state import RECORDED, Desks
 
 __all__ = ["RunState"]
 
@@ -20,8 +20,6 @@ _DESK: Final = "desk_"
 _CHUNK: Final = "chunk_"
 # Settings, which a run has anyway.
 _GIVEN: Final = ("rules", "times")
-# The only one whose size changes on the way.
-_GROWING: Final = ("fills", "fill_numbers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +95,7 @@ class RunState:
                 if field.name in _GIVEN:
                     continue
                 array, wanted = found[_DESK + field.name], getattr(like, field.name)
-                fixed = 1 if field.name not in _GROWING else 2
+                fixed = 1 if field.name not in RECORDED else 2
                 same = (array.shape[0], array.shape[fixed:]) == (
                     wanted.shape[0],
                     wanted.shape[fixed:],

@@ -215,6 +215,25 @@ class TickRun:
             }
         )
 
+    def orders(self, number: int) -> pl.DataFrame:
+        """Return what happened to the orders of a simulation, as `TickBacktest` has it."""
+        count = int(self.desks.counts[number, at.LOGGED])
+        stamp, order, symbol, event = self.desks.log[number, :count].T
+        units, price = self.desks.log_numbers[number, :count].T
+        events = pl.Series(at.LOG_EVENTS, dtype=pl.String)
+        names = pl.Series(self._symbols, dtype=pl.String)
+        return pl.DataFrame(
+            {
+                "stamp": stamp.copy(),
+                "order": order.copy(),
+                "symbol": names.gather(pl.Series(symbol)),
+                "event": events.gather(pl.Series(event)),
+                "units": units.copy(),
+                # A market order has none.
+                "price": pl.Series(np.where(np.isinf(price), np.nan, price), nan_to_null=True),
+            }
+        )
+
     def equity(self, number: int) -> pl.DataFrame:
         """Return the equity of a simulation at its marks, as `TickBacktest` has it."""
         counts = self.desks.counts[number]

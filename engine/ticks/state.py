@@ -12,7 +12,7 @@ from engine.compiled.framed_record import Entry, Layout, framed_record
 from engine.ticks import layout as at
 from engine.ticks.chunk import TickChunk
 
-__all__ = ["Desks", "desk_at", "keep_chunk", "new_desks", "point_at"]
+__all__ = ["RECORDED", "Desks", "desk_at", "keep_chunk", "new_desks", "point_at"]
 
 # What of a chunk compiled code reads, in the order of the frame.
 _OF_CHUNK: Final = (
@@ -20,6 +20,10 @@ _OF_CHUNK: Final = (
     *("trade_price", "trade_size", "trade_side", "symbol"),
 )
 _WHOLE: Final = {"stamps": "int64", "heard": "int64", "trade_side": "int8", "symbol": "int32"}
+
+
+#: Arrays of what is recorded, which grow on the way.
+RECORDED: Final = ("fills", "fill_numbers", "log", "log_numbers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,8 @@ class Desks:
     whole_state: NDArray[np.int64]
     fills: NDArray[np.int64]
     fill_numbers: NDArray[np.float64]
+    log: NDArray[np.int64]
+    log_numbers: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -69,14 +75,13 @@ class Desks:
         return made
 
     def with_fill_room(self, room: int) -> Desks:
-        """Return the same with room for that many recorded fills of each simulation."""
-        count = len(self)
-        fills = np.zeros((count, room, at.FILL_WIDTH), dtype=np.int64)
-        numbers = np.zeros((count, room, at.FILL_NUMBERS))
-        used = self.fills.shape[1]
-        fills[:, :used], numbers[:, :used] = self.fills, self.fill_numbers
+        """Return the same with room for that many fills and events of orders of each simulation."""
         kept = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Desks(**{**kept, "fills": fills, "fill_numbers": numbers})
+        for name in RECORDED:
+            used = kept[name]
+            kept[name] = np.zeros((len(self), room, used.shape[2]), dtype=used.dtype)
+            kept[name][:, : used.shape[1]] = used
+        return Desks(**kept)
 
 
 def new_desks(
@@ -129,6 +134,8 @@ def new_desks(
         whole_state=whole(max(states, 1)),
         fills=whole(fill_room, at.FILL_WIDTH),
         fill_numbers=floats(fill_room, at.FILL_NUMBERS),
+        log=whole(fill_room, at.LOG_WIDTH),
+        log_numbers=floats(fill_room, at.LOG_NUMBERS),
     )
     desks.touch[:] = np.nan
     desks.heard_touch[:] = np.nan
@@ -193,6 +200,8 @@ _LAYOUT: Final[Layout] = {
     "whole_state": ("int64", (Entry(_STATE_ROOM),)),
     "fills": ("int64", (Entry(_FILL_ROOM), at.FILL_WIDTH)),
     "fill_numbers": ("float64", (Entry(_FILL_ROOM), at.FILL_NUMBERS)),
+    "log": ("int64", (Entry(_FILL_ROOM), at.LOG_WIDTH)),
+    "log_numbers": ("float64", (Entry(_FILL_ROOM), at.LOG_NUMBERS)),
     **{name: (_WHOLE.get(name, "float64"), (Entry(_EVENTS),)) for name in _OF_CHUNK},
 }
 

@@ -412,7 +412,7 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         {"events": 3},
     ),
     **_labelled(
-        "TickBacktest", _fields(lambda: mc.backtest_ticks(Join, ticks()), "fills equity"), {}
+        "TickBacktest", _fields(lambda: mc.backtest_ticks(Join, ticks()), "fills orders equity"), {}
     ),
     **_labelled("Backtest", _fields(backtest, "trades equity orders bars open_orders"), BARS),
     **_labelled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import engine as mc
@@ -287,3 +288,59 @@ def test_purity_is_asked_of_ticks_too() -> None:
 
     with pytest.raises(StrategyError, match="random"):
         mc.backtest_ticks(Random, _steady())
+
+
+def test_what_happens_to_orders_is_told_in_its_order() -> None:
+    class Sends(mc.Strategy):
+        first = 0
+
+        def on_tick(self, tick, order, account):
+            if tick.index == 0:
+                self.first = order.limit(2.0, 9.0)
+                order.post_only(1.0, 10.0)
+            elif tick.index == 1:
+                order.amend(self.first, 3.0, 8.0)
+                order.ioc(1.0, 9.5)
+            elif tick.index == 2:
+                order.cancel(self.first)
+                order.market(-1.0)
+
+    second = 1_000_000_000
+    stamps = [number * second for number in range(5)]
+    ticks = mc.ArrayTicks(stamps, [9.0] * 5, [10.0] * 5, [5.0] * 5, [5.0] * 5)
+    terms = {"latency": {"entry": "100ms", "response": "100ms"}, "tick": 0.5, "lot": 1.0}
+    found = mc.backtest_ticks(Sends, ticks, settings=terms)
+    told = found.orders.select(pl.col("stamp") // 100_000_000, "order", "event", "units", "price")
+    assert told.rows() == [
+        (0, 1, "submitted", 2.0, 9.0),
+        (0, 2, "submitted", 1.0, 10.0),
+        # It would have taken.
+        (1, 2, "ended", 0.0, None),
+        (10, 1, "amend sent", 3.0, 8.0),
+        (10, 3, "submitted", 1.0, 9.5),
+        (11, 1, "amended", 3.0, 8.0),
+        (11, 3, "ended", 0.0, None),
+        (20, 1, "cancel sent", 0.0, None),
+        # At any price.
+        (20, 4, "submitted", -1.0, None),
+        (21, 1, "ended", 0.0, None),
+        (21, 4, "filled", -1.0, 9.0),
+    ]
+    study = mc.Study("sends", ticks, Sends, ticks=terms, seeds=1, record={"trades": True})
+    replay = study.run().simulation(0)
+    assert replay.orders.drop("bar").equals(found.orders)
+    assert replay.orders["bar"].unique().to_list() == [0]
+
+
+def test_the_log_of_many_orders_has_each_fill_and_grows() -> None:
+    from tests.engine.ticks.strategies import Busy
+    from tests.engine.ticks.test_twin import made_feed
+
+    ticks = mc.ArrayTicks(**made_feed(3, events=12_000))
+    found = mc.backtest_ticks(Busy, ticks, {"every": 1}, {"tick": 0.1, "lot": 0.01})
+    assert len(found.orders) > 4_000
+    filled = found.orders.filter(event="filled").select("stamp", "order", "units", "price")
+    assert filled.equals(found.fills.select("stamp", "order", "units", "price"))
+    assert found.orders["stamp"].is_sorted()
+    sent = found.orders.filter(event="submitted")["order"]
+    assert sent.to_list() == list(range(1, len(sent) + 1))

@@ -77,7 +77,7 @@ def _left(run: TickRun) -> list[bytes]:
     """Return everything that a run has left: state of its desks, fills and curves."""
     desks = [getattr(run.desks, name) for name in run.desks.__dataclass_fields__]
     kept = [array for array in desks if array.shape[1:2] != run.desks.fills.shape[1:2]]
-    frames = [run.fills(number) for number in range(len(_SETS))]
+    frames = [table(number) for table in (run.fills, run.orders) for number in range(len(_SETS))]
     return [array.tobytes() for array in kept] + [frame.serialize() for frame in frames]
 
 

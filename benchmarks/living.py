@@ -13,8 +13,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,23 +58,27 @@ RUN = """query($run: ID!) { runOrError(runId: $run) { ... on Run { status creati
 
 
 class Measured(NamedTuple):
-    """A figure, and what it may come to at most or, with ``at_least``, at least."""
+    """A figure, what it may come to at most or at least, and the processor seconds it took."""
 
     name: str
     value: float
     target: float
     at_least: bool = False
+    processor: float | None = None
 
     def line(self) -> str:
         """Return a row of the table."""
         met = self.value >= self.target if self.at_least else self.value <= self.target
         sign = "≥" if self.at_least else "≤"
-        return f"| {self.name} | {self.value:,.1f} | {sign} {self.target:g} | {_word(met)} |"
+        spent = "" if self.processor is None else f"{self.processor:,.1f}"
+        return (
+            f"| {self.name} | {self.value:,.1f} | {spent} | {sign} {self.target:g} | {_word(met)} |"
+        )
 
 
 def main() -> None:
     print(f"Load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.\n")
-    print("| figure | measured | target | met |\n|---|--:|--:|---|")
+    print("| figure | measured | processor s | target | met |\n|---|--:|--:|--:|---|")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "studies").mkdir()
@@ -85,7 +90,7 @@ def main() -> None:
         _timed(environment, "ingest")
         # Compiled kernels and byte code are there, as on any day but the first.
         _timed(environment, "calibrate")
-        for one in (*_backfills(environment), *_ui(environment)):
+        for one in chain(_backfills(environment), _ui(environment)):
             print(one.line(), flush=True)
     for one in _dask():
         print(one.line(), flush=True)
@@ -99,8 +104,10 @@ def _backfills(environment: dict[str, str]) -> Iterator[Measured]:
     last = [day for day in days if day.weekday() < 5][DATES - 1]
     command = ("backfill", "calibrations", "--from", str(first), "--to", str(last))
     name = f"{DATES} dates × 2 series backfilled, s"
-    yield Measured(name, _timed(environment, *command), 75)
-    yield Measured(f"the same {2 * DATES:,} recognised, s", _timed(environment, *command), 20)
+    seconds, processor = _timed(environment, *command)
+    yield Measured(name, seconds, 75, processor=processor)
+    seconds, processor = _timed(environment, *command)
+    yield Measured(f"the same {2 * DATES:,} recognised, s", seconds, 20, processor=processor)
 
 
 def _ui(environment: dict[str, str]) -> Iterator[Measured]:
@@ -114,7 +121,8 @@ def _ui(environment: dict[str, str]) -> Iterator[Measured]:
     try:
         while not _is_there():
             time.sleep(0.1)
-        yield Measured("first page from `mc ui`, s", time.monotonic() - begin, 12)
+        seconds, processor = time.monotonic() - begin, _processor(environment)
+        yield Measured("first page from `mc ui`, s", seconds, 12, processor=processor)
         time.sleep(30)
         yield Measured("idle UI, MB of its processes' own memory", _megabytes(environment), 700)
         overheads = [_overhead(number) for number in range(3)]
@@ -157,17 +165,30 @@ def _overhead(number: int) -> float:
 
 
 def _megabytes(environment: dict[str, str]) -> float:
-    """Proportional share of memory of the processes that have this project's environment."""
+    """Proportional share of memory of the processes of the UI."""
+    texts = [(process / "smaps_rollup").read_text() for process in _processes(environment)]
+    lines = [line for text in texts for line in text.splitlines() if line.startswith("Pss:")]
+    return sum(int(line.split()[1]) for line in lines) / 1e3
+
+
+def _processor(environment: dict[str, str]) -> float:
+    """Processor seconds that the processes of the UI have taken."""
+    fields = [
+        (process / "stat").read_text().rpartition(")")[2].split()
+        for process in _processes(environment)
+    ]
+    return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def _processes(environment: dict[str, str]) -> list[Path]:
+    """Folders in ``/proc`` of the processes that have this project's environment."""
     mark = f"MC_DATA={environment['MC_DATA']}\0".encode()
-    total = 0
+    found = []
     for entry in Path("/proc").iterdir():
-        try:
+        with suppress(OSError):
             if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
-                lines = (entry / "smaps_rollup").read_text().splitlines()
-                total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-        except OSError:
-            continue
-    return total / 1e3
+                found.append(entry)
+    return found
 
 
 def _dask() -> Iterator[Measured]:
@@ -212,10 +233,13 @@ def _wire_bytes(seeds: int) -> int:
     return len(pickle.dumps((SharedParts.of(parts).place(parts[0]), as_files("/data"))))
 
 
-def _timed(environment: dict[str, str], *arguments: str) -> float:
-    begin = time.monotonic()
+def _timed(environment: dict[str, str], *arguments: str) -> tuple[float, float]:
+    """Seconds that a command took, and those of processors."""
+    begin, before = time.monotonic(), os.times()
     subprocess.run([MC, *arguments], env=environment, check=True, capture_output=True)
-    return time.monotonic() - begin
+    after = os.times()
+    spent = after.children_user + after.children_system
+    return time.monotonic() - begin, spent - before.children_user - before.children_system
 
 
 def _is_there() -> bool:

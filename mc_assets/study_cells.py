@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 import engine
 from engine.errors import Refusal
-from engine.results import Results
+
+if TYPE_CHECKING:
+    from engine.results import Results
 
 __all__ = ["StudyCells", "study_cells"]
 

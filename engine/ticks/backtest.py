@@ -36,9 +36,9 @@ class TickBacktest:
         ``cash`` and the ``pnl`` of what it closed, net of fees.
     orders : polars.DataFrame
         One row per event of an order, in their order: ``stamp`` (of what is sent that of the
-        strategy, of what comes of it that of the exchange), ``order``, ``symbol``, ``event``:
-        ``submitted``, ``amend sent``, ``cancel sent``, ``amended``, ``filled``, and ``ended`` where
-        it was cancelled, expired, or was not to rest; ``units`` and ``price``.
+        strategy, of what comes of it that of the exchange), ``order``, ``symbol``, ``event``
+        (submitted, amend sent, cancel sent, amended, filled, or ended, where it was cancelled,
+        expired or was not to rest), ``units``, ``price``.
     equity : polars.DataFrame
         Equity at equal times and at the end: ``stamp``, ``equity``.
     """

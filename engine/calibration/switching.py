@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,8 @@ Array = NDArray[np.float64]
 
 # Of a coefficient, in deviations of the series per deviation of the variable, around least squares.
 _REACH = 5.0
+# Into which the part of a long series falls that starts are compared on.
+_STRETCHES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,18 +203,7 @@ def _highest(layout: SwitchingLayout, y: Array, length: Array, weight: Array, x:
     common = np.linalg.lstsq(columns, y, rcond=None)[0][:-1] if x.shape[1] else np.empty(0)
     rest = y - x @ common
 
-    def objective(theta: Array) -> tuple[float, Array]:
-        means, deviations, chain = layout.unpack(theta)
-        explained = y - x @ theta[layout.size :] if len(common) else y
-        value, gradient, _, shares = hamilton_score(
-            explained, length, weight, means, deviations, chain
-        )
-        slope = layout.pull(deviations, chain, *gradient)
-        if len(common):
-            errors = explained[:, None] / length[:, None] - means
-            slope = np.append(slope, x.T @ np.sum(shares * errors / deviations**2, axis=1))
-        return value, slope
-
+    objective = _objective(layout, y, length, weight, x)
     lower, upper = layout.bounds(rest, 1.0)
     starts = layout.starts(rest, length, 1.0)
     few = len(starts) <= len(layout.guesses(rest, length, 1.0))
@@ -224,9 +216,42 @@ def _highest(layout: SwitchingLayout, y: Array, length: Array, weight: Array, x:
     phases = ((6, 2),) if few else ((10, 24), (30, 10))
     if len(y) <= SHORT:
         phases = ((20, 60), (60, 15))
+    elif not few and len(y) > 2 * SHORT:
+        # Which of many starts are worth following shows on a part of a long series.
+        rows = _stretches(len(y))
+        coarse = _objective(layout, y[rows], length[rows], weight[rows], x[rows])
+        starts = search_all(coarse, starts, lower, upper, iterations=14, keep=28)
+        phases = ((30, 10),)
     for steps, keep in phases:
         starts = search_all(objective, starts, lower, upper, iterations=steps, keep=keep)
     return maximise(objective, starts, lower, upper, iterations=100, finalists=2)
+
+
+def _objective(
+    layout: SwitchingLayout, y: Array, length: Array, weight: Array, x: Array
+) -> Callable[[Array], tuple[float, Array]]:
+    """Log likelihood and its gradient as functions of the optimiser's vector."""
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        means, deviations, chain = layout.unpack(theta)
+        explained = y - x @ theta[layout.size :] if x.shape[1] else y
+        value, gradient, _, shares = hamilton_score(
+            explained, length, weight, means, deviations, chain
+        )
+        slope = layout.pull(deviations, chain, *gradient)
+        if x.shape[1]:
+            errors = explained[:, None] / length[:, None] - means
+            slope = np.append(slope, x.T @ np.sum(shares * errors / deviations**2, axis=1))
+        return value, slope
+
+    return objective
+
+
+def _stretches(count: int) -> NDArray[np.int64]:
+    """Row numbers of stretches all over a series, together as long as a short one."""
+    size = SHORT // _STRETCHES
+    begins = np.linspace(0, count - size, _STRETCHES).round().astype(np.int64)
+    return np.asarray((begins[:, None] + np.arange(size)).reshape(-1))
 
 
 def _one_regime_less(

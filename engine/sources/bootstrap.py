@@ -88,6 +88,7 @@ class Bootstrap(Source):
     """
 
     name = "bootstrap"
+    named_where_used = ("start_variance",)
     parameters: ClassVar[dict[str, Parameter]] = {}
 
     bars: Any = dataclasses.field(kw_only=False)

@@ -42,6 +42,7 @@ class GBM(Model):
     """
 
     name = "gbm"
+    named_where_used = ("start_variance",)
 
     mu: float = parameter(0.05, unit="1/year", doc="Drift: E[S_t] = s0 exp(mu t).")
     sigma: float = parameter(0.2, low=0.0, unit="1/sqrt(year)", doc="Volatility.")

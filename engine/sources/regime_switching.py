@@ -68,6 +68,7 @@ class RegimeSwitching(Model):
 
     name = "regime_switching"
     states = ("regime",)
+    named_where_used = ("ar", "last_returns", "betas", "held")
 
     mu: Any = option((0.12, -0.15), "Mean of the log return per year, by regime.")
     sigma: Any = option((0.12, 0.3), "Volatility per year, by regime.")

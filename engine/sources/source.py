@@ -54,6 +54,8 @@ class Source(ABC):
     #: Why the source cannot be a leg of `Correlated`; empty if its price moves with a normal shock
     #: per bar, the first of its factors.
     no_leg_because: ClassVar[str] = "it draws no normal shocks"
+    #: Options that the fingerprint has where they are used: paths without are those of before.
+    named_where_used: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -143,6 +145,7 @@ class Source(ABC):
         fields = {
             item.name: described(getattr(self, item.name))
             for item in dataclasses.fields(self)  # type: ignore[arg-type]
+            if item.name not in self.named_where_used or getattr(self, item.name)
         }
         return {
             "source": self.name,
@@ -226,14 +229,12 @@ class Source(ABC):
         paths_per_seed : int
             Paths that share a seed.
         sub_bars : int
-            Finer bars simulated inside each bar, on which resting orders are worked; 1: none.
-            Only models have them.
+            Finer bars inside each bar of a model, on which resting orders are worked; 1: none.
         warm_up : int
             Bars before the path, on which indicators warm up; the path stays as it is.
         history : tuple of Bars
-            Bars, one series per symbol, that the path continues: their last ones lie before it. By
-            default the source's own. A source with states of its own, or none at all, draws the
-            bars before itself, by a seed of their own.
+            Bars, one series per symbol, that the path continues; by default the source's own. A
+            source with states of its own, or none, draws the bars before by a seed of their own.
 
         Returns
         -------

@@ -136,3 +136,12 @@ def test_what_is_no_start_is_one_sentence(history):
         mc.Bootstrap(history, start_variance=(STORM, CALM))
     with pytest.raises(mc.Refusal, match="one with returns 'difference', allowed returns 'rel"):
         mc.Bootstrap(history, start_variance=STORM, returns="difference")
+
+
+def test_worlds_without_the_new_options_keep_their_names(history):
+    plain = (mc.GBM(), mc.Bootstrap(history), mc.RegimeSwitching())
+    new = {"start_variance", "ar", "last_returns", "betas", "held"}
+    for source in plain:
+        assert not new & source.fingerprint().keys()
+    assert mc.GBM(start_variance=STORM).fingerprint()["start_variance"] == [list(STORM)]
+    assert mc.RegimeSwitching(ar=(0.1,)).fingerprint()["ar"] == [0.1]

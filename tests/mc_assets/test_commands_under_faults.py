@@ -96,7 +96,7 @@ def test_a_kill_is_at_the_step_that_its_number_says(nursery: Nursery) -> None:
 
 
 @pytest.mark.parametrize("name", EVERY)
-@pytest.mark.parametrize("error", ["ENOSPC", "EROFS"])
+@pytest.mark.parametrize("error", ["ENOSPC", pytest.param("EROFS", marks=pytest.mark.slow)])
 def test_a_disk_that_takes_no_more_is_a_sentence_and_loses_nothing(
     nursery: Nursery, name: str, error: str
 ) -> None:

@@ -30,12 +30,16 @@ PLACES = [
 ]
 
 
+# A put follows from its call by parity, which is a property below.
+CALLS = (True, pytest.param(False, marks=pytest.mark.slow))
+
+
 def relative(found: float, expected: float, scale: float) -> float:
     """Error against the number itself, or against the terms whose sum it is."""
     return abs(found - expected) / max(abs(expected), scale, 1e-290)
 
 
-@pytest.mark.parametrize("call", [True, False])
+@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     "place",
     [
@@ -57,7 +61,7 @@ def test_prices_and_greeks_are_the_derivatives_of_the_closed_form_in_many_digits
         assert relative(float(getattr(found, name)), value, float(terms)) < 1e-12, name
 
 
-@pytest.mark.parametrize("call", [True, False])
+@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     "place",
     [
@@ -77,7 +81,7 @@ def test_an_option_on_a_future_holds_the_future_fixed_when_the_rate_moves(place,
         assert relative(float(getattr(found, name)), value, float(terms)) < 1e-12, name
 
 
-@pytest.mark.parametrize("call", [True, False])
+@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     "place",
     [

@@ -183,6 +183,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "minimum_track_record_length",
         "probabilistic_sharpe_ratio",
     ),
+    "statistics.rare_events": ("RareEvent", "rare_event"),
     "statistics.risk": ("conditional_value_at_risk", "value_at_risk"),
 }
 _HOMES: Final[dict[str, str]] = {

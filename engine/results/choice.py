@@ -229,6 +229,7 @@ def _read(rows: Rows, entry: Statistic, confidence: float) -> _Candidates | None
         estimates.append(entry.estimates(whole, confidence))
         found.append(batched(whole, size))
         sets.append(outcomes.groups)
+        del outcomes, whole  # before the next is read
     if not sets:
         return None
     return _Candidates(pl.concat(sets), joined(found), joined_estimates(estimates))

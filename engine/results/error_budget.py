@@ -163,6 +163,7 @@ def study_tables(
         found = estimate_each(outcomes, wanted, told.estimate)
         statistics.append(statistics_table(outcomes, found))
         budgets.append(_budget_table(told, found))
+        del outcomes, told, found  # before the next is read
     if not statistics:
         return study_statistics(rows, names=names), pl.DataFrame(schema=SCHEMA)
     return with_precision(pl.concat(statistics), rows), pl.concat(budgets)
@@ -320,7 +321,7 @@ def _complete(seeds: NDArray[np.int64], each: int) -> NDArray[np.int64]:
 
 
 def _scale(entry: Statistic, found: Linearised) -> Scale:
-    if entry.bounds == (0.0, 1.0):
+    if entry.bounds == (0.0, 1.0) and found.own is not None:
         return "share"
     return "logarithm" if found.shape in ("logarithm", "skewed logarithm") else "plain"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.results.metric_bounds import metric_bounds
 from engine.results.outcomes import Outcomes, columns_for
 from engine.statistics.estimates import Estimates
 from engine.statistics.linearised import Linearised
@@ -51,7 +52,7 @@ class Statistic:
     of_distribution : bool
         Whether it tells how outcomes are spread over paths, which one path cannot.
     bounds : tuple of float
-        Between which every value lies.
+        Between which every value lies, and so the interval (`metric_bounds`).
     """
 
     needs: tuple[str, ...]
@@ -60,15 +61,24 @@ class Statistic:
     bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def estimates(self, found: Linearised, confidence: float) -> Estimates:
-        """Estimate with intervals; of one path no value that tells of a distribution."""
+        """Estimate with intervals that end at `bounds`; of one path no value of a distribution."""
         made = found.estimates(confidence)
         alone = self.of_distribution & (found.units == 1)
-        return replace(made, value=np.where(alone, np.nan, made.value))
+        return replace(
+            made,
+            value=np.where(alone, np.nan, made.value),
+            low=np.maximum(made.low, self.bounds[0]),
+            high=np.minimum(made.high, self.bounds[1]),
+        )
 
 
 def mean_of(metric: str) -> Statistic:
     """Return the mean of a metric."""
-    return Statistic(columns_for(metric=metric), lambda o: means(o.metric(metric), o.layout))
+    return Statistic(
+        columns_for(metric=metric),
+        lambda o: means(o.metric(metric), o.layout),
+        bounds=metric_bounds(metric),
+    )
 
 
 def count_of(metric: str) -> Statistic:
@@ -110,6 +120,7 @@ def quantile_of(metric: str, probability: float) -> Statistic:
         columns_for(metric=metric),
         lambda o: quantiles(o.ordered(metric), probability),
         True,
+        metric_bounds(metric),
     )
 
 
@@ -119,13 +130,16 @@ def quantile_of_paths(ratio: str, probability: float) -> Statistic:
         columns_for(ratio=ratio),
         lambda o: quantiles(o.ordered_ratios(ratio), probability),
         True,
+        metric_bounds(ratio),
     )
 
 
 def pooled_ratio(ratio: str) -> Statistic:
     """Return a ratio of sums over all paths of a set."""
     return Statistic(
-        columns_for(ratio=ratio), lambda o: pooled(ratio, o.sums(ratio), o.layout, idle=o.idle)
+        columns_for(ratio=ratio),
+        lambda o: pooled(ratio, o.sums(ratio), o.layout, idle=o.idle),
+        bounds=metric_bounds(ratio),
     )
 
 
@@ -148,7 +162,7 @@ def average_loss() -> Statistic:
         found = pooled_ratio("average_loss").of(o)
         return replace(found, value=-found.value, influence=-found.influence, shape="kurtic")
 
-    return Statistic(columns_for(ratio="average_loss"), of)
+    return Statistic(columns_for(ratio="average_loss"), of, bounds=metric_bounds("average_loss"))
 
 
 def share_of_profits(metric: str, sign: float = 1.0) -> Statistic:

@@ -137,6 +137,7 @@ def statistics_by(
     for step in read_steps(rows, keys, wanted):
         found = estimate_each(step, wanted, partial(_estimated, step, confidence))
         tables.append(statistics_table(step, found))
+        del step  # before the next is read
     if not tables:
         kinds = dict(rows.lazy.select(keys).collect_schema())
         named = {_apart([key]).get(key, key): kind for key, kind in kinds.items()}
@@ -167,6 +168,7 @@ def read_steps(rows: Rows, keys: list[str], wanted: Mapping[str, Statistic]) -> 
         outcomes = read_outcomes(rows, keys, needed, sets=sets)
         if outcomes is not None:
             yield outcomes
+        del outcomes  # else two steps are held while the next is read
 
 
 def estimate_each(

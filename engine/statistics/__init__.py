@@ -26,6 +26,8 @@ One rule holds for every statistic, so that no path is dropped for how it came o
    counts of none or all have the rule of three; fewer than five paths that carry a number leave
    its error unknown (``too few``); where no interval covers as stated there is none (``no
    interval``). The value stands, error and interval are NaN, never 0.
+6. *No interval holds what cannot be.* That of a drawdown ends at 0, that of an exposure at 0 and 1
+   (`engine.results.metric_bounds`): what is cut off is impossible, so coverage stays as it is.
 
 Where to look
 -------------
@@ -39,6 +41,8 @@ Where to look
 `ratios`, `pooled`, `path_sums`    pooled ratios, and the per-path sums they need
 `tail_risk`, `drawdown`            value at risk and shortfall by method; drawdowns of curves
 `summaries`                        moments and products that merge over parts
+`batches`                          many paths as few numbers, for choices among sets
+`rare_events`                      probabilities that plain simulation hardly ever meets
 `comparison`, `multiplicity`       differences, paired where possible; Holm, false discoveries
 `selection`, `winner`              the best, the subset that holds it; what the winner is worth
 `ranking`, `budget_allocation`     Kim-Nelson and OCBA: who gets more paths

@@ -11,11 +11,6 @@ from benchmarks.validity.worlds import OUTCOMES, PATHS
 
 # What no interval of so few outcomes reaches; the tables of the benchmark state the figures.
 HARD = {
-    ("value at risk 95, normal", "exponential", 50): 0.89,
-    ("value at risk 95, normal", "trend follower", 50): 0.89,
-    ("value at risk 99, normal", "exponential", 50): 0.91,
-    ("expected shortfall 95, normal", "exponential", 50): 0.91,
-    ("expected shortfall 95, normal", "trend follower", 50): 0.92,
     ("expected shortfall 90", "90 % idle", 50): 0.87,
     ("expected shortfall 90", "90 % idle", 200): 0.91,
 }

@@ -37,6 +37,10 @@ class OptionOrder:
     --------
     ::
 
+        import engine as mc
+        from engine.strategies import SMA
+
+
         class AfterAFall(mc.OptionStrategy):
             mean = SMA(50)
             legs = (mc.Leg(side="sell", right="put", otm=5.0, days=21),)

@@ -74,6 +74,7 @@ test-lowest: | $(UV)
 		&& "$$folder/lowest/bin/python" -m pytest -q -W default $(QUICK)
 
 wheel: $(DEVELOPING)
+	@$(PYTHON) -m deploy.build_kernels
 	@$(UV) build --quiet --wheel --out-dir dist
 	@$(PYTHON) -m pytest -q -m "slow or not slow" tests/test_wheel.py
 

@@ -32,9 +32,10 @@ class Warming:
 
     def __init__(self) -> None:
         from engine.compiled.cache import cache_folder
+        from engine.compiled.shipped import has_shipped_kernels
 
         calls = ["warm_strategies()", "warm_paths()"]
-        if any(cache_folder().glob("*/*.kernel")):
+        if has_shipped_kernels() or any(cache_folder().glob("*/*.kernel")):
             calls = ["; ".join(calls)]
         self._processes = [
             subprocess.Popen(

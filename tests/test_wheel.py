@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from engine.compiled.shipped import suits_this_machine
 
 # Files other than Python that the packages open when they run, and the marks of their types.
 BUNDLE = ("engine/plots/plotly-cartesian-4.1.1.min.js.gz", "engine/plots/plotly-LICENSE.txt")
@@ -114,7 +117,7 @@ def test_the_wheel_holds_every_module_and_data_file_and_nothing_else(
         assert {name.split(".dist-info/")[1] for name in metadata} == {
             *("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
         }
-    assert names - metadata == modules | DATA | shipped
+    assert names - metadata == modules | DATA | shipped | kernels(project)
 
 
 def test_every_file_of_the_packages_that_is_not_python_is_known(project: Path) -> None:
@@ -124,7 +127,7 @@ def test_every_file_of_the_packages_that_is_not_python_is_known(project: Path) -
         for path in (project / package).rglob("*")
         if path.is_file() and path.suffix not in {".py", ".pyc"}
     }
-    assert found == DATA
+    assert found == DATA | kernels(project)
 
 
 def test_the_command_has_a_second_name_because_other_programs_are_called_mc(wheel: Path) -> None:
@@ -194,6 +197,30 @@ def test_a_project_is_begun_and_run_from_the_wheel_and_nothing_is_written_beside
     own = tmp_path / "seeds" / "own.txt"
     assert run(installed, MC, below, "seeds", "own", "200") == f"wrote {own}\n"
     assert files_of(site) == before
+
+
+@pytest.mark.slow
+def test_a_project_is_begun_and_run_from_the_wheel_without_compiling(
+    installed: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not kernels(project):
+        pytest.skip("`make wheel` compiles the kernels of a wheel before it builds it")
+    if not suits_this_machine():
+        pytest.skip("the kernels of a wheel need a processor of level x86-64-v3")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    run(installed, MC, tmp_path, "init")
+    assert "✓ study dip 600 rows" in run(installed, MC, tmp_path, "run")
+    compiled = [file.name for file in (tmp_path / "cache").rglob("*.kernel")]
+    assert compiled == []
+
+
+def kernels(project: Path) -> set[str]:
+    """Files of the kernels that `make wheel` has compiled in this checkout, if it has."""
+    folder = project / "engine" / "compiled" / "kernels"
+    if not (folder / "index.json").is_file():
+        return set()
+    named = json.loads((folder / "index.json").read_text())
+    return {f"engine/compiled/kernels/{name}" for name in ("index.json", *named)}
 
 
 def files_of(folder: Path) -> set[str]:

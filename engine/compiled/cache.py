@@ -7,7 +7,8 @@ of everything that decides its machine code, so there is no index to race for ei
 
 A file begins with the hash of the rest, which is a pickle: it runs code when it is read, so it is
 read only if it is what was written, in a folder that nobody else can write to. Whatever else goes
-wrong with a file, the kernel is compiled anew.
+wrong with a file, the kernel is compiled anew. Where none was compiled here, one that came with
+the package is taken (`engine.compiled.shipped`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite
+import llvmlite.binding
 import numba
 from numba.core import config as numba_config
 from numba.core import types
@@ -34,6 +36,7 @@ from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from engine.compiled.code_hash import bytecode_hash
+from engine.compiled.shipped import CPU, has_shipped_kernels, shipped_kernel
 
 __all__ = ["KernelCache", "cache_folder", "cache_problem"]
 
@@ -80,6 +83,7 @@ class KernelCache(_Cache):
         self._function = function
         self._options = sorted((name, str(value)) for name, value in options.items())
         self._enabled = True
+        self._merged = True
 
     @property
     def cache_path(self) -> str:
@@ -93,23 +97,51 @@ class KernelCache(_Cache):
         digest, modules = bytecode_hash(self._function)
         return f"{_LAYOUT}|{digest}|{modules}|{self._options}|{versions}|{flags}"
 
-    def _path(self, signature: Any, target_context: Any) -> Path:
-        target = target_context.codegen().magic_tuple()
+    def keep_machine_code_alone(self) -> None:
+        """Leave out what other kernels merge into themselves: this one is called by its address.
+
+        Two thirds of a file are LLVM's bitcode, and reading it took as long again as all else.
+        """
+        self._merged = False
+
+    def _key(self, signature: Any, target: tuple[str, str, str]) -> str:
         arguments = "|".join(_type_key(item) for item in signature)
-        key = hashlib.sha256(f"{self._base_key}|{arguments}|{target}".encode()).hexdigest()
-        return cache_folder() / key[:2] / f"{self._function.__name__}-{key[:40]}.kernel"
+        if not self._merged:
+            arguments += "|called by address"
+        return hashlib.sha256(f"{self._base_key}|{arguments}|{target}".encode()).hexdigest()
+
+    def _file_name(self, key: str) -> str:
+        return f"{self._function.__name__}-{key[:40]}.kernel"
+
+    def _path(self, signature: Any, target_context: Any) -> Path:
+        key = self._key(signature, target_context.codegen().magic_tuple())
+        return cache_folder() / key[:2] / self._file_name(key)
+
+    def _compiled_here(self, signature: Any, target_context: Any) -> bytes | None:
+        """Return the kernel that was compiled on this machine, if there is one."""
+        if not _is_safe(cache_folder()):
+            return None
+        try:
+            return self._path(signature, target_context).read_bytes()
+        except OSError:
+            return None  # never compiled here, or the folder cannot be read
+
+    def _shipped(self, signature: Any, target_context: Any) -> bytes | None:
+        """Return the kernel that came with the package, if there is one."""
+        if not has_shipped_kernels():
+            return None
+        machine, *_ = target_context.codegen().magic_tuple()
+        return shipped_kernel(self._file_name(self._key(signature, (machine, CPU, ""))))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Read a compiled overload, or return None where there is none."""
-        if not self._enabled or _has_nan_default(sig) or not _is_safe(cache_folder()):
+        if not self._enabled or _has_nan_default(sig):
             return None
-        try:
-            data = self._path(sig, target_context).read_bytes()
-        except OSError:
-            return None  # never compiled here, or the folder cannot be read: compile
-        digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-        if hashlib.sha256(content).digest() != digest:
-            return None  # damaged, or cut short by a crash of the machine: compile and replace it
+        content = _checked(self._compiled_here(sig, target_context))
+        if content is None:
+            content = _checked(self._shipped(sig, target_context))
+        if content is None:
+            return None  # compile
         # All that machine code needs of `target_context.refresh()`, which would also import the
         # implementations of every function that Numba can compile: a fifth of a second.
         rtsys.initialize(target_context)
@@ -127,7 +159,7 @@ class KernelCache(_Cache):
         if _has_nan_default(sig):
             return
         path = self._path(sig, data.target_context)
-        content = dumps(data._reduce())
+        content = dumps(data._reduce() if self._merged else _without_bitcode(data._reduce()))
         try:
             folder = cache_folder()
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -165,6 +197,28 @@ def cache_problem(folder: Path) -> str:
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return "can be written by others: `chmod go-w` it after removing what is in it"
     return ""
+
+
+def _without_bitcode(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what Numba pickles of a kernel, with nothing in it for others to merge.
+
+    Numba looks up an address only of what the bitcode defines, so that keeps the names of the two
+    functions by which a kernel is called; the machine code has the functions themselves.
+    """
+    (name, kind, content), described, *rest = reduced
+    if kind == "object":
+        entries = (described.llvm_cfunc_wrapper_name, described.llvm_cpython_wrapper_name)
+        text = "".join(f'define void @"{entry}"() {{ ret void }}\n' for entry in entries)
+        content = (content[0], llvmlite.binding.parse_assembly(text).as_bitcode())
+    return (name, kind, content), described, *rest
+
+
+def _checked(data: bytes | None) -> bytes | None:
+    """Return the pickle in a kernel's file; None if it is damaged, or cut short by a crash."""
+    if data is None:
+        return None
+    digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    return content if hashlib.sha256(content).digest() == digest else None
 
 
 def _is_safe(folder: Path) -> bool:

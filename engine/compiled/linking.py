@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from engine.compiled.cache import KernelCache
 from engine.compiled.code_hash import bytecode_hash
 from engine.compiled.kernel import kernel
 
@@ -52,6 +53,8 @@ def address_of_compiled(dispatcher: Any, count: int) -> int:
     The kernel must not raise, and must be kept alive for as long as the address is used.
     """
     arguments = _integers(count)
+    if isinstance(dispatcher._cache, KernelCache):
+        dispatcher._cache.keep_machine_code_alone()
     dispatcher.compile(arguments)
     result = dispatcher.overloads[arguments]
     address: int = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,11 @@ _EDGES = 2  # before the first and behind the last
 # Text longer than this may wrap; its column is then at least this wide.
 _SENTENCE = 24
 _LONGEST_LIST = 6
+_WIDTH_OF_A_PIPE = 10_000
+# With these, Rich draws as for a terminal.
+_AS_IF_TERMINAL = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+# Characters that take one column of a terminal each, and mean nothing else to it.
+_ONE_COLUMN_EACH = frozenset(map(chr, range(32, 127))) | frozenset("–…±·×∞≤≥−")
 
 
 def print_frame(
@@ -48,21 +55,26 @@ def print_frame(
     shown_by : str
         What shows the rest.
     """
+    more = (frame.height if total is None else total) - limit
+    if _into_a_pipe() and _print_plainly(_cells_of(frame, limit), title, more, shown_by):
+        return
     console = _console()
     if title is not None:
         console.print(title, style="bold", soft_wrap=True, highlight=False, markup=False)
-    candidates = [_cells_of(candidate, limit) for candidate in (frame, *narrower)]
-    _print_cells(console, *candidates)
-    _print_more(console, (frame.height if total is None else total) - limit, shown_by)
+    _print_cells(console, (_cells_of(candidate, limit) for candidate in (frame, *narrower)))
+    _print_more(console, more, shown_by)
 
 
 def print_first_rows(answer: FirstRows) -> None:
     """Print the first rows of an answer as `print_frame` does those of a frame."""
-    console = _console()
     columns = zip(*answer.rows, strict=True) if answer.rows else ([] for _ in answer.columns)
     texts = [[format_value(value) for value in column] for column in columns]
-    _print_cells(console, _Cells(answer.columns, answer.numeric, texts))
-    _print_more(console, answer.total - len(answer.rows), "--limit")
+    cells, more = _Cells(answer.columns, answer.numeric, texts), answer.total - len(answer.rows)
+    if _into_a_pipe() and _print_plainly(cells, None, more, "--limit"):
+        return
+    console = _console()
+    _print_cells(console, [cells])
+    _print_more(console, more, "--limit")
 
 
 def format_value(value: object) -> str:
@@ -107,6 +119,13 @@ class _Cells:
             needed += longest
         return needed
 
+    def right_aligned(self) -> list[bool]:
+        """Whether each column holds numbers, or estimates with errors, read as numbers."""
+        return [
+            numeric or (bool(column) and all(text[:1] in "-–0123456789" for text in column))
+            for numeric, column in zip(self.numeric, self.columns, strict=True)
+        ]
+
     def rows(self) -> Iterator[tuple[str, ...]]:
         return zip(*self.columns, strict=True)
 
@@ -121,17 +140,56 @@ def _console() -> Console:
 
     console = Console()
     # A pipe has no width: a table that a program reads is never folded.
-    return console if console.is_terminal else Console(width=10_000)
+    return console if console.is_terminal else Console(width=_WIDTH_OF_A_PIPE)
 
 
-def _print_cells(console: Console, cells: _Cells, *narrower: _Cells) -> None:
-    for candidate in (cells, *narrower):
-        if candidate.width() <= console.width:
-            console.print(_table(candidate))
-            if candidate is not cells:
-                _print_what_is_missing(console, cells.width())
+def _into_a_pipe() -> bool:
+    """Whether nobody looks at a terminal, and no program asked for colours as if one did."""
+    return not sys.stdout.isatty() and not any(name in os.environ for name in _AS_IF_TERMINAL)
+
+
+def _print_plainly(cells: _Cells, title: str | None, more: int, shown_by: str) -> bool:
+    """Print what Rich would print into a pipe, without loading it; False where widths differ.
+
+    It takes longer to load and to draw a table than most answers to compute.
+    """
+    texts = [title or "", *cells.names, *(text for column in cells.columns for text in column)]
+    simple = cells.names and _ONE_COLUMN_EACH.issuperset("".join(texts))
+    if not simple or cells.width() > _WIDTH_OF_A_PIPE:
+        return False
+    columns = list(zip(cells.names, cells.columns, cells.right_aligned(), strict=True))
+    widths = [max(map(len, [name, *column])) for name, column, _ in columns]
+
+    def line(row: Iterable[str]) -> str:
+        padded = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, (_, _, right) in zip(row, widths, columns, strict=True)
+        )
+        return f" {gap.join(padded)} "
+
+    gap = " " * _GAP
+    inside = sum(widths) + _GAP * (len(widths) - 1)
+    blank = " " * (inside + _EDGES)
+    lines = [blank, line(cells.names), f" {'─' * inside} ", *map(line, cells.rows()), blank]
+    lines[:0] = [] if title is None else [title]
+    if more > 0:
+        lines.append(f"{more:,} more rows; {shown_by} shows them")
+    print("\n".join(lines))
+    return True
+
+
+def _print_cells(console: Console, candidates: Iterable[_Cells]) -> None:
+    """Print the first of the candidates that fits, or rows of the first as lines."""
+    widest: _Cells | None = None
+    for cells in candidates:
+        widest = widest or cells
+        if cells.width() <= console.width:
+            console.print(_table(cells))
+            if cells is not widest:
+                _print_what_is_missing(console, widest.width())
             return
-    _print_records(console, cells)
+    assert widest is not None
+    _print_records(console, widest)
 
 
 def _print_more(console: Console, count: int, shown_by: str) -> None:
@@ -144,14 +202,13 @@ def _table(cells: _Cells) -> Any:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name, numeric, column in zip(cells.names, cells.numeric, cells.columns, strict=True):
-        # An estimate with its error is a text, but it is read as a number.
-        number = numeric or (bool(column) and all(text[:1] in "-–0123456789" for text in column))
+    right = cells.right_aligned()
+    for place, (name, column) in enumerate(zip(cells.names, cells.columns, strict=True)):
         table.add_column(
             name,
-            justify="right" if number else "left",
+            justify="right" if right[place] else "left",
             overflow="fold",
-            no_wrap=not _is_sentence(numeric, column),
+            no_wrap=not _is_sentence(cells.numeric[place], column),
         )
     for row in cells.rows():
         table.add_row(*(_plain(text) for text in row))

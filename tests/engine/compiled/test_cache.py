@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import itertools
 import os
+import pickle
 import random
 import subprocess
 import sys
@@ -176,6 +177,7 @@ def test_a_kernel_that_cannot_be_read_for_any_reason_is_compiled_anew(tmp_path, 
     file.write_bytes(hashlib.sha256(b"content").digest() + b"content")
     monkeypatch.setattr(cache_module.pickle, "loads", fail)
     monkeypatch.setattr(KernelCache, "_path", lambda *_: file)
+    monkeypatch.setattr(KernelCache, "_shipped", lambda *_: None)
     monkeypatch.setattr(cache_module, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(cache_module.rtsys, "initialize", lambda context: None)
     tmp_path.chmod(0o700)
@@ -205,6 +207,7 @@ def test_a_folder_that_others_can_write_is_not_used(run, tmp_path, monkeypatch):
 def test_a_folder_of_another_user_is_not_used_and_one_line_says_so(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(cache_module.os, "getuid", lambda: os.stat(tmp_path).st_uid + 1)
     monkeypatch.setattr(cache_module, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(KernelCache, "_shipped", lambda *_: None)
     for _ in range(3):
         assert KernelCache(lambda: None, {}).load_overload((), None) is None
     (record,) = caplog.records
@@ -225,6 +228,59 @@ def _reading(file: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[KernelCache, 
     unpickled: list[bytes] = []
     monkeypatch.setattr(cache_module.pickle, "loads", unpickled.append)
     monkeypatch.setattr(KernelCache, "_path", lambda *_: file)
+    monkeypatch.setattr(KernelCache, "_shipped", lambda *_: None)
     monkeypatch.setattr(cache_module, "cache_folder", lambda: file.parent.parent)
     monkeypatch.setattr(cache_module.rtsys, "initialize", lambda context: None)
     return KernelCache(lambda: None, {}), unpickled
+
+
+BY_ADDRESS = """
+import ctypes
+from engine.compiled import kernel
+from engine.compiled.linking import address_of_compiled, external
+
+@kernel
+def twice(x):
+    return 2 * x
+
+def thrice(x):
+    return 3 * x
+
+called = external(thrice, 1)
+
+@kernel
+def both(x):
+    return called(x) + 1
+
+address = address_of_compiled(twice, 1)
+call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)
+print(call(7), both(7), len(twice.stats.cache_hits))
+print(twice(7), twice(0.5))
+"""
+
+
+def test_a_kernel_that_is_called_by_its_address_is_read_without_bitcode(tmp_path, project):
+    environment = dict(
+        os.environ, NUMBA_CACHE_DIR=str(tmp_path / "kernels"), PYTHONPATH=str(project)
+    )
+    (tmp_path / "program.py").write_text(BY_ADDRESS)
+
+    def run() -> str:
+        done = subprocess.run(
+            [sys.executable, str(tmp_path / "program.py")],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    first, second = run(), run()
+    assert first.split() == ["14", "22", "0", "14", "1.0"]
+    assert second.split() == ["14", "22", "1", "14", "1.0"]
+    bitcode = {}
+    for file in (tmp_path / "kernels").rglob("*.kernel"):
+        (_, kind, content), *_ = pickle.loads(file.read_bytes()[32:])
+        assert kind == "object"
+        bitcode.setdefault(file.name.partition("-")[0], []).append(len(content[1]))
+    assert max(bitcode["thrice"]) < 2000 < min(bitcode["both"]), bitcode

@@ -5,13 +5,18 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mc_assets.answers.data_layout import bring_up_to_date
 from mc_assets.answers.tables import ask_first_rows, ask_tables
+from mc_assets.cli import tables
 from mc_assets.cli.tables import format_value, print_first_rows, print_frame
 from mc_assets.project import Project
 
@@ -118,6 +123,40 @@ def test_a_shortened_table_says_so_and_what_the_whole_one_takes(
     assert "shortened" not in terminal.screen.getvalue()
 
 
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.integers(), st.floats()),
+            st.text(st.sampled_from("az 09-–±%…∞−"), max_size=40),
+            st.lists(st.floats(), max_size=8),
+        ),
+        max_size=5,
+    ),
+    title=st.one_of(st.none(), st.just("Title – of ± it")),
+    limit=st.integers(1, 5),
+)
+def test_a_pipe_gets_what_rich_would_print(
+    rows: list[tuple[object, ...]], title: str | None, limit: int
+) -> None:
+    schema = {"number": pl.Float64, "a longer name": pl.String, "list": pl.List(pl.Float64)}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+
+    def printed() -> str:
+        with redirect_stdout(io.StringIO()) as out:
+            print_frame(frame, title=title, limit=limit)
+        return out.getvalue()
+
+    plain = printed()
+    with mock.patch.object(tables, "_into_a_pipe", return_value=False):
+        assert plain == printed()
+
+
+def test_what_is_wider_than_it_is_long_is_left_to_rich(capsys: pytest.CaptureFixture[str]) -> None:
+    print_frame(pl.DataFrame({"name": ["日本", "plain"], "n": [1, 2]}))
+    _, _, _, wide, narrow, _ = capsys.readouterr().out.splitlines()
+    assert len(narrow) - len(wide) == len("日本")
+
+
 def test_the_first_rows_of_an_answer_are_printed_as_a_frame_of_them_is(
     empty: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,5 +189,5 @@ def test_a_question_to_a_current_warehouse_loads_neither_frames_nor_the_compiler
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "42" in done.stdout
-    heavy = {"numba", "polars", "numpy", "pyarrow", "yaml"}
+    heavy = {"numba", "polars", "numpy", "pyarrow", "yaml", "rich"}
     assert not heavy & set(done.stdout.split())

@@ -139,7 +139,9 @@ class UiProcesses:
         while any(one.poll() is None for one in self._processes) and time.monotonic() < deadline:
             time.sleep(0.2)
         self._signal(signal.SIGKILL)
-        while self._is_there():
+        # Of a killed process nothing is left to wait for but that its parent has seen it.
+        deadline = time.monotonic() + _PATIENCE
+        while self._is_there() and time.monotonic() < deadline:
             time.sleep(0.2)
 
     def _is_there(self) -> bool:

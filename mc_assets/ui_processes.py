@@ -69,17 +69,17 @@ class UiProcesses:
     @contextmanager
     def started(self) -> Iterator[None]:
         """Start them; at the end none is left, however it comes."""
-        # A shell makes its background jobs ignore Ctrl-C; Dagster would inherit that and could not
-        # be stopped.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # Before there is a process that could outlive this one. A shell makes its background jobs
+        # ignore Ctrl-C, which Dagster would inherit; what is caught here it does not ignore.
+        for one in _ASKED_TO_END:
+            signal.signal(one, self._end)
         first = ("dagster", "dev") if self.has_daemon else ("dagster_webserver",)
         level = "--log-level" if self.has_daemon else "--dagster-log-level"
         try:
             if self.has_daemon:
                 fail_runs_of_ui(self._project)
-            self._start((*first, *self._workspace, *self._listening, level, "error"))
-            for one in _ASKED_TO_END:
-                signal.signal(one, self._end)
+            if not self._asked:
+                self._start((*first, *self._workspace, *self._listening, level, "error"))
             yield
         finally:
             for one in _ASKED_TO_END:
@@ -91,7 +91,8 @@ class UiProcesses:
 
     def are_alive(self) -> bool:
         """Whether all that were started still run."""
-        return all(process.poll() is None for process in self._processes)
+        running = [process.poll() is None for process in self._processes]
+        return bool(running) and all(running)
 
     def wait(self, takes_over: Callable[[], None]) -> bool:
         """Wait until one of them has ended; return whether that was asked for.
@@ -127,6 +128,8 @@ class UiProcesses:
             process_group=self._processes[0].pid if self._processes else 0,
         )
         self._processes.append(started)
+        if self._asked:  # while it was being started
+            started.send_signal(signal.SIGINT)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         del number, frame

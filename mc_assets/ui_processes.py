@@ -75,11 +75,12 @@ class UiProcesses:
             signal.signal(one, self._end)
         first = ("dagster", "dev") if self.has_daemon else ("dagster_webserver",)
         level = "--log-level" if self.has_daemon else "--dagster-log-level"
+        quiet = (level, "error", "--code-server-log-level", "warning")
         try:
             if self.has_daemon:
                 fail_runs_of_ui(self._project)
             if not self._asked:
-                self._start((*first, *self._workspace, *self._listening, level, "error"))
+                self._start((*first, *self._workspace, *self._listening, *quiet))
             yield
         finally:
             for one in _ASKED_TO_END:

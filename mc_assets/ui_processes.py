@@ -69,17 +69,18 @@ class UiProcesses:
     @contextmanager
     def started(self) -> Iterator[None]:
         """Start them; at the end none is left, however it comes."""
-        # A shell makes its background jobs ignore Ctrl-C; Dagster would inherit that and could not
-        # be stopped.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # Before there is a process that could outlive this one. A shell makes its background jobs
+        # ignore Ctrl-C, which Dagster would inherit; what is caught here it does not ignore.
+        for one in _ASKED_TO_END:
+            signal.signal(one, self._end)
         first = ("dagster", "dev") if self.has_daemon else ("dagster_webserver",)
         level = "--log-level" if self.has_daemon else "--dagster-log-level"
+        quiet = (level, "error", "--code-server-log-level", "warning")
         try:
             if self.has_daemon:
                 fail_runs_of_ui(self._project)
-            self._start((*first, *self._workspace, *self._listening, level, "error"))
-            for one in _ASKED_TO_END:
-                signal.signal(one, self._end)
+            if not self._asked:
+                self._start((*first, *self._workspace, *self._listening, *quiet))
             yield
         finally:
             for one in _ASKED_TO_END:
@@ -91,7 +92,8 @@ class UiProcesses:
 
     def are_alive(self) -> bool:
         """Whether all that were started still run."""
-        return all(process.poll() is None for process in self._processes)
+        running = [process.poll() is None for process in self._processes]
+        return bool(running) and all(running)
 
     def wait(self, takes_over: Callable[[], None]) -> bool:
         """Wait until one of them has ended; return whether that was asked for.
@@ -127,6 +129,8 @@ class UiProcesses:
             process_group=self._processes[0].pid if self._processes else 0,
         )
         self._processes.append(started)
+        if self._asked:  # while it was being started
+            started.send_signal(signal.SIGINT)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         del number, frame
@@ -139,7 +143,9 @@ class UiProcesses:
         while any(one.poll() is None for one in self._processes) and time.monotonic() < deadline:
             time.sleep(0.2)
         self._signal(signal.SIGKILL)
-        while self._is_there():
+        # Of a killed process nothing is left to wait for but that its parent has seen it.
+        deadline = time.monotonic() + _PATIENCE
+        while self._is_there() and time.monotonic() < deadline:
             time.sleep(0.2)
 
     def _is_there(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from engine.bars import Bars
 from engine.calendar import BarCalendar
-from engine.calibration import FuturesPanel, try_calibrate
+from engine.calibration import FuturesPanel, OptionSurface, try_calibrate
+from engine.pricing import bates_price
 
 __all__ = ["WORLDS", "Measured", "measure", "print_tables"]
 
@@ -138,6 +139,36 @@ def regimes(rng: np.random.Generator, *, years: float) -> tuple[Bars, Any]:
     return daily_bars(100.0 * np.exp(np.concatenate(([0.0], np.cumsum(moves))))), truth
 
 
+def regression(rng: np.random.Generator, *, years: float) -> tuple[Bars, Any]:
+    """Daily prices in two regimes, whose moves depend on the one before and on a column."""
+    mu, sigma, stay = np.array([0.15, -0.25]), np.array([0.10, 0.32]), np.array([0.98, 0.95])
+    ar, beta, regime = 0.15, 0.002, 0
+    n = round(years * 252)
+    moves, mood = np.zeros(n + 1), np.zeros(n + 1)
+    for i in range(1, n + 1):
+        mood[i] = 0.8 * mood[i - 1] + rng.standard_normal()
+        regime = regime if rng.random() < stay[regime] else 1 - regime
+        level = mu[regime] * _DAY + ar * moves[i - 1] + beta * mood[i - 1]
+        moves[i] = level + sigma[regime] * np.sqrt(_DAY) * rng.standard_normal()
+    truth = {"mu_1": mu[0], "mu_2": mu[1], "sigma_1": sigma[0], "sigma_2": sigma[1]}
+    truth |= {"p_11": stay[0], "p_21": 1.0 - stay[1], "ar_1": ar, "beta_mood": beta}
+    bars = daily_bars(100.0 * np.exp(np.cumsum(moves)))
+    return replace(bars, columns={"mood": mood}), truth
+
+
+def jumping_surface(rng: np.random.Generator) -> tuple[OptionSurface, Any]:
+    """75 quotes of a Bates market, their volatilities off by 0.2 points."""
+    model = {"v0": 0.04, "kappa": 1.5, "theta": 0.05, "xi": 0.5, "rho": -0.7}
+    model |= {"jump_intensity": 0.5, "mean_log_jump": -0.1, "jump_vol": 0.15}
+    strikes = np.tile(np.linspace(85.0, 120.0, 15), 5)
+    years = np.repeat([0.08, 0.15, 0.25, 0.5, 2.0], 15)
+    calls = strikes >= 100.0
+    prices = bates_price(100.0, strikes, years, call=calls, **model)
+    exact = OptionSurface.from_quotes(strikes, years, prices, calls, spot=100.0)
+    moved = np.maximum(prices + 0.002 * rng.standard_normal(75) * exact.vegas(), 1e-9)
+    return OptionSurface.from_quotes(strikes, years, moved, calls, spot=100.0), model
+
+
 def clustered(rng: np.random.Generator, *, years: float) -> tuple[Bars, Any]:
     """Daily prices of a GARCH process with leverage and Student innovations of six degrees."""
     mu, omega, alpha, gamma, beta = 0.05, 0.0016, 0.05, 0.08, 0.87
@@ -239,6 +270,12 @@ WORLDS: dict[str, World] = {
         "egarch", lambda rng: clustered_by_factors(rng, years=10)
     ),
     "regime_switching, 10 years": World("regime_switching", lambda rng: regimes(rng, years=10)),
+    "regime_switching, AR(1) and a regressor, 8 years": World(
+        "regime_switching",
+        lambda rng: regression(rng, years=8),
+        {"ar": 1, "regressors": ["mood"]},
+    ),
+    "bates, 75 quotes off by 0.2 points of volatility": World("bates", jumping_surface),
     "schwartz_smith, 5 years of weeks": World(
         "schwartz_smith", lambda rng: commodity_curve(rng, weeks=260)
     ),

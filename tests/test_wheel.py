@@ -166,10 +166,11 @@ def test_a_study_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
             "{home}/series.yaml: found no such file, allowed a YAML file of series; "
             "`mc init` begins a project",
         ),
-        (
+        pytest.param(
             ("run", "dip"),
             "study: found 'dip', allowed a YAML file or one of none: {home}/studies holds no study "
             "file; `mc init` begins a project",
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -132,6 +132,7 @@ def test_it_is_listed_and_calibrated_beside_the_built_in_ones(bars: Bars) -> Non
     assert all(c.ok for c in found)
 
 
+@pytest.mark.slow
 def test_other_processes_know_it_by_its_file(bars: Bars) -> None:
     days = [date(2002, 6, day) for day in range(1, 20)]
     one, two = (

@@ -101,6 +101,7 @@ def mean_net_pnl(sub_bars: int) -> tuple[float, float]:
     return float(pnl.mean()), float(pnl.std() / np.sqrt(len(pnl)))
 
 
+@pytest.mark.slow
 def test_a_bracket_on_a_fair_price_earns_nothing_on_sub_bars_and_loses_by_the_pessimistic_rule():
     # A martingale stopped at any time keeps its mean (Doob, 1953): the true expectation is zero.
     mean, error = mean_net_pnl(104)

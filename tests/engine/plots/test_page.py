@@ -102,7 +102,7 @@ def test_snippets_are_html_without_scripts() -> None:
     ("scheme", "width"),
     [
         ("light", 390),
-        ("dark", 1100),
+        pytest.param("dark", 1100, marks=pytest.mark.slow),
         pytest.param("light", 1100, marks=pytest.mark.slow),
         pytest.param("dark", 390, marks=pytest.mark.slow),
     ],

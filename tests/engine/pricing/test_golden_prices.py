@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.engine.other_processors import printed_on_a_generic_cpu
 from tests.engine.pricing.golden_prices import digest
 
@@ -16,5 +18,6 @@ def test_prices_have_the_golden_bits() -> None:
     assert digest() == GOLDEN
 
 
+@pytest.mark.slow
 def test_a_generic_cpu_without_vectors_gives_the_same_bits(project: Path) -> None:
     assert printed_on_a_generic_cpu(project, "tests.engine.pricing.golden_prices") == GOLDEN

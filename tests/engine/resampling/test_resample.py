@@ -152,6 +152,7 @@ def test_bands_of_90_percent_hold_the_next_record_90_percent_of_the_time(
     assert _within(deeper, 0.05, 500), deeper
 
 
+@pytest.mark.slow
 def test_bands_resampled_once_hold_the_mean_and_the_next_record_only_75_percent(
     recorded: Recorded,
 ) -> None:

@@ -49,6 +49,7 @@ def test_paths_that_share_drawn_parameters_are_one_observation(market: Any) -> N
     assert found["std_error"] == pytest.approx(_error_between_seeds(results), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_intervals_of_drawn_parameters_hold_the_mean_as_often_as_they_say(market: Any) -> None:
     results = Study.from_definition(parse_definition(DRAWN)).run(market_data=market)
     truth = results.frame["net_pnl"].mean()

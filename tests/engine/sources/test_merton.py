@@ -74,7 +74,7 @@ def test_the_number_of_jumps_is_poisson_and_their_times_are_uniform():
     assert stats.kstest((place + 0.5) / 500, "uniform").pvalue > 1e-4
 
 
-@pytest.mark.parametrize("intensity", [0.5, 60.0])
+@pytest.mark.parametrize("intensity", [0.5, pytest.param(60.0, marks=pytest.mark.slow)])
 def test_the_range_of_one_bar_with_jumps_is_that_of_many_small_bars(intensity):
     source = Merton(mu=0.0, sigma=0.2, jump_intensity=intensity, mean_log_jump=-0.05, jump_vol=0.1)
     one = source.paths(seeds=range(10_000), steps=1, dt=1.0)

@@ -104,6 +104,7 @@ def bootstrapped(rng: np.random.Generator, history: np.ndarray, paths: int, bars
     return np.expm1(history[picked].sum(axis=1)), blocks
 
 
+@pytest.mark.slow
 def test_the_history_is_covered_by_influences_where_monte_carlo_alone_is_not() -> None:
     rng = generator(6)
     bars, mu, sigma = 60, 0.0005, 0.01

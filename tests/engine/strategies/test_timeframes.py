@@ -508,6 +508,7 @@ class Peeking(Indicator):
             out[bar] = close[bar + 1]
 
 
+@pytest.mark.slow
 def test_the_audit_replaces_the_future_of_longer_bars_too() -> None:
     class Peek(Strategy):
         ahead = Peeking(timeframe="1h")

@@ -282,7 +282,9 @@ def test_what_a_provider_cannot_do_is_one_sentence(
         config(tmp_path, **fields)
 
 
-@pytest.mark.parametrize("breaks", [[100_000], [10, 262_144, 300_001]])
+@pytest.mark.parametrize(
+    "breaks", [[100_000], pytest.param([10, 262_144, 300_001], marks=pytest.mark.slow)]
+)
 def test_a_long_year_that_came_in_pieces_has_the_bytes_of_one_that_came_at_once(
     tmp_path: Path, breaks: list[int]
 ) -> None:

@@ -37,7 +37,13 @@ status = Path("/proc/self/status").read_text()
 # Not ru_maxrss: a child inherits its parent's peak there.
 print(int(status.split("VmHWM:")[1].split()[0]) / 1024, file=sys.stderr)
 """
-_COMMANDS = (("show", "many"), ("show", "many", "--best", "sharpe"), ("show", "many", "--json"))
+_COMMANDS = (
+    ("run", "many"),
+    ("show", "many"),
+    ("show", "many", "--best", "sharpe"),
+    ("show", "many", "--json"),
+    ("report", "many"),
+)
 
 
 def main() -> None:

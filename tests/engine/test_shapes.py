@@ -335,6 +335,12 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "Policy.numbers": (lambda: mc.Policy.zeros(small_env()).numbers, {"6": 6}),
     "Reward.values": (lambda: mc.StepReward().values(), {"weights": 6}),
     "PriceBlock.field": (lambda: block().field("close"), BLOCK),
+    "GBM.log_weights": (
+        lambda: mc.GBM(mu=0.1).log_weights(
+            mc.GBM(mu=0.0).paths(s0=1.0, steps=5, seeds=range(3)), sampled=mc.GBM(mu=0.0)
+        ),
+        {"paths": 3},
+    ),
     "Calibration.covariance": (lambda: mc.calibrate("gbm", history()).covariance, {"k": 2}),
     **_labelled(
         "FilteredStates",

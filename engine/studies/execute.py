@@ -19,6 +19,7 @@ from engine.jobs.resampled import ResampledHistory
 from engine.jobs.runner import RunReport, run_parts
 from engine.jobs.store import MemoryStore, ParquetStore, Store
 from engine.jobs.summary import JobSummary
+from engine.jobs.trial_status import finish_trials
 from engine.results.load import open_results
 from engine.results.results import Results
 from engine.studies.partial import PartialCallback, telling_results
@@ -170,6 +171,10 @@ def _select(
             report.manifests + more.manifests, report.reused, report.seconds + more.seconds
         )
     found = selecting.result
+    if store.ledger is not None:
+        assert found.seeds_of_set is not None
+        ended = found.sets.ids[found.seeds_of_set == len(found.seeds)]
+        finish_trials(store.ledger, found.world.id, found.study, ended.tolist())
     store.begin(found, JobSummary.of(found, stopped))
     return found, stopped, report
 

@@ -222,8 +222,11 @@ def _discard(job: Job, store: Store, block: int | None = None) -> list[Manifest]
         else extend(job, max(len(job.seeds), job.settings.until.max_seeds))
     )
     store.forget_unfinished(job.world.id)
-    pieces = make_plan(whole, store.manifests(job.world.id), block).pieces
-    parts = {piece.manifest.part: piece.manifest for piece in pieces}
+    left, parts = store.manifests(job.world.id), dict[str, Manifest]()
+    # Several parts may hold a cell: the next would serve it in place of a computation.
+    while pieces := make_plan(whole, left, block).pieces:
+        parts |= {piece.manifest.part: piece.manifest for piece in pieces}
+        left = [manifest for manifest in left if manifest.part not in parts]
     store.discard(parts.values())
     return list(parts.values())
 

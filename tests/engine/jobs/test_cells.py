@@ -132,6 +132,21 @@ def test_more_asked_of_some_sets_of_a_part_leaves_each_cell_once_in_the_folder(
     assert not folder(tmp_path).duplicated(KEYS).any()
 
 
+def test_all_cells_are_computed_again_though_several_parts_hold_some(
+    make_study: Make, tmp_path: Path
+) -> None:
+    both = {"fast": [3, 5], "slow": [10]}
+    make_study(parameters=both).run(root=tmp_path)
+    some = {"fast": [5], "slow": [10]}
+    make_study(name="some", parameters=some, record={"equity": 5}).run(root=tmp_path)
+    seen: list[Progress] = []
+    more = make_study(parameters={"fast": [3, 5, 8], "slow": [10]})
+    more.run(root=tmp_path, fresh=True, progress=seen.append)
+    assert (seen[-1].reused, seen[-1].total) == (0, 120)
+    assert len(folder(tmp_path)) == 120
+    assert not folder(tmp_path).duplicated(KEYS).any()
+
+
 def test_cells_of_a_study_stay_in_the_folder_when_the_one_that_showed_them_is_removed(
     make_study: Make, tmp_path: Path
 ) -> None:

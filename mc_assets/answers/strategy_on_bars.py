@@ -147,7 +147,7 @@ def _from_file(path: Path, symbol: str | None, timeframe: str, exchange: str) ->
         raise Refusal(
             "bars",
             f"the folder {path}",
-            "a CSV or Parquet file of bars; a folder is read for strategies of ticks alone",
+            "a file of bars, CSV or Parquet; folders are read for strategies of ticks alone",
             hint="`mc ingest` stores the files of a folder as series, which studies name",
         )
     if not path.is_file():

@@ -8,14 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from mc_assets.answers.paper import look_at_sessions, open_session, paper_journal
+from mc_assets.answers.paper import (
+    look_at_sessions,
+    open_session,
+    paper_comparisons,
+    paper_journal,
+)
+from mc_assets.answers.tables import ask_tables
 from mc_assets.cli import app
 from mc_assets.market_data import ingest_raw, load_series, normalise_year
 from mc_assets.project import Project
 from mc_assets.providers.network import KEY_HOSTS
+from tests.mc_assets.mc_here import mc_here
 from tests.mc_assets.paper.fake_alpaca import FakeAlpaca, serving
 
 STUDY = """
@@ -170,6 +178,33 @@ def test_every_session_that_was_not_stopped_looks_once_and_is_compared(
     said = [line for line in found.sentences if line.startswith(session.session)]
     assert said == [f"{session.session}: bar 0, 0 sent, 0 cancelled, equity 1,000.00"]
     assert not [line for line in found.sentences if line.startswith("asked-")]  # it was stopped
+    # What it measured is a table; measured again at the same bar it is there once.
+    compared = mc("compare", study, "--json")
+    assert compared.exit_code == 0, compared.output
+    kept = paper_comparisons(home).filter(pl.col("session") == session.session)
+    assert kept.select("bar", "statistic").rows() == [
+        (0, name)
+        for name in ("slippage_bps", "commission_rate", "limit_fill_rate", "net_pnl_difference")
+    ]
+    question = f"SELECT statistic FROM paper_comparison WHERE session = '{session.session}'"
+    asked = ask_tables(home, question)
+    assert sorted(asked["statistic"]) == sorted(kept["statistic"])
+
+
+def test_a_stop_that_cancels_one_order_says_so_in_the_singular(
+    home: Project, fake: FakeAlpaca
+) -> None:
+    study = study_of(home, name="single")
+    there = ("--base-url", fake.url)
+    assert mc(study, "--once", "--no-ingest", *there).exit_code == 0
+    assert "stopped; 1 order cancelled, 0 closing" in mc("stop", study, *there).output
+
+
+def test_a_journal_of_no_session_is_one_sentence_and_exit_code_2(home: Project) -> None:
+    done = mc_here("paper", "journal", "NOSUCH", places={}, folder=home.root)
+    assert done.returncode == 2
+    assert done.stderr.startswith("mc: session: found 'NOSUCH', allowed ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,6 +208,51 @@ def test_a_journal_of_no_session_is_one_sentence_and_exit_code_2(home: Project) 
     assert done.returncode == 2
     assert done.stderr.startswith("mc: session: found 'NOSUCH', allowed ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("done_before", [True, False])
+def test_a_process_that_is_killed_at_any_request_leaves_the_same_order(
+    home: Project, fake: FakeAlpaca, done_before: bool
+) -> None:
+    """SIGKILL from the broker's side, as a request arrives: once what it asks is done, or not."""
+    arrived, at, process = 0, 0, None
+
+    def fault() -> str:
+        nonlocal arrived
+        arrived += 1
+        fake.broker.now = datetime.datetime.now(datetime.UTC)
+        if arrived != at:
+            return "ok"
+        assert process is not None
+        process.kill()
+        return "drop after" if done_before else "drop"
+
+    fake.fault = fault  # type: ignore[method-assign]
+    calls, taken = 0, 0
+    while at <= calls:
+        study, arrived = study_of(home, name=f"killed-{done_before}-{at}"), 0
+        process = look_in_a_process(study, fake.url)
+        ended = process.wait(timeout=120)
+        if at == 0:
+            calls = arrived  # of an undisturbed look
+        else:
+            assert ended == -signal.SIGKILL, at
+            at, arrived, now = -1, 0, at
+            assert look_in_a_process(study, fake.url).wait(timeout=120) == 0, now
+            at = now
+        taken += 1
+        assert len(fake.broker.accepted) == taken, at
+        assert (fake.broker.repeated, fake.broker.accepted[-1].units) == (0, 9.0)
+        fake.broker.end(fake.broker.accepted[-1].client_order_id, "cancelled")
+        at += 1
+    assert calls >= 6
+
+
+def look_in_a_process(study: str, url: str) -> subprocess.Popen[bytes]:
+    code = "from mc_assets.cli import main; main()"
+    asked = ("paper", study, "--once", "--no-ingest", "--base-url", url)
+    return subprocess.Popen([sys.executable, "-c", code, *asked], stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize(

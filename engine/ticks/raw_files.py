@@ -215,7 +215,8 @@ def _ragged_rows(ragged: list[pa.csv.InvalidRow], file: str) -> pl.DataFrame:
 
 
 def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
-    frame = pl.from_arrow(batch)
+    # Names that are no UTF-8 are an error here; in the schema that Polars takes over, a panic.
+    frame = pl.from_arrow(pa.RecordBatch.from_arrays(batch.columns, names=batch.schema.names))
     assert isinstance(frame, pl.DataFrame)
     # Categorical text becomes plain text.
     return frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))

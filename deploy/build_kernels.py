@@ -1,7 +1,8 @@
 """Compile the kernels that a wheel carries: `make wheel` runs this before it builds.
 
 They are those of a new project's first run and of the studies in ``studies/``, for processors of
-level x86-64-v3 and the Python that runs this. They land in ``engine/compiled/kernels``, which git ignores.
+level x86-64-v3 and the Python that runs this. They land in ``engine/compiled/kernels``, which git
+ignores.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """Kernels that come with the package, so that a first run compiles none of them.
 
-A wheel may hold a folder ``engine/compiled/kernels`` with kernels for every x86-64 processor since 2013 to
-2015 (level v3: AVX2 and FMA), of one version of Python, and ``index.json`` with the SHA-256 of
-each. A file is read only if its content has the hash that the index gives it. Names are those of
-the cache (`engine.compiled.cache`), so a kernel of other code, versions or options is never found.
-A checkout has no such folder, nor has a wheel built without: then everything is compiled where it
-runs.
+A wheel may hold a folder ``engine/compiled/kernels`` with kernels for every x86-64 processor of
+level v3 (AVX2 and FMA), of one version of Python, and ``index.json`` with the SHA-256 of each. A
+file is read only if its content has the hash that the index gives it. Names are those of the cache
+(`engine.compiled.cache`), so a kernel of other code, versions or options is never found. A checkout
+has no such folder, nor has a wheel built without: then everything is compiled where it runs.
 """
 
 from __future__ import annotations

@@ -35,26 +35,21 @@ class OptionOrder:
 
     Examples
     --------
-    ::
-
-        import engine as mc
-        from engine.strategies import SMA
-
-
-        class AfterAFall(mc.OptionStrategy):
-            mean = SMA(50)
-            legs = (mc.Leg(side="sell", right="put", otm=5.0, days=21),)
-            strangle = (
-                mc.Leg(side="sell", right="put", otm=5.0, days=21),
-                mc.Leg(side="sell", right="call", otm=5.0, days=21),
-            )
-
-            def on_bar(self, bar, order, account):
-                if account.open_positions == 0:
-                    if bar.close < self.mean:
-                        order.open_legs()
-                    else:
-                        order.open_legs(self.strangle, contracts=2.0)
+    >>> import engine as mc
+    >>> from engine.strategies import SMA
+    >>> class AfterAFall(mc.OptionStrategy):
+    ...     mean = SMA(50)
+    ...     legs = (mc.Leg(side="sell", right="put", otm=5.0, days=21),)
+    ...     call = (mc.Leg(side="sell", right="call", otm=5.0, days=21),)
+    ...
+    ...     def on_bar(self, bar, order, account):
+    ...         if account.open_positions == 0:
+    ...             if bar.close < self.mean:
+    ...                 order.open_legs()
+    ...             else:
+    ...                 order.open_legs(self.call, contracts=2.0)
+    >>> list(AfterAFall.leg_groups)
+    ['legs', 'call']
     """
 
     def open_legs(self, legs: Any = 0.0, contracts: float = math.nan) -> int:

@@ -243,8 +243,8 @@ def _sensitivity_map(table: pl.DataFrame, across: str, down: str, title: str) ->
     limit = max((abs(cell) for line in grid for cell in line if cell is not None), default=1.0)
     figure = go.Figure(
         go.Heatmap(
-            x=[str(column) for column in columns],
-            y=[str(row) for row in rows],
+            x=_in_short(columns),
+            y=_in_short(rows),
             z=grid,
             text=text,
             texttemplate="%{text}",
@@ -258,6 +258,12 @@ def _sensitivity_map(table: pl.DataFrame, across: str, down: str, title: str) ->
     figure.update_xaxes(type="category", title=across)
     figure.update_yaxes(type="category", title=down)
     return styled(figure)
+
+
+def _in_short(values: list[Any]) -> list[str]:
+    """Return labels of values: fractions with four digits, unless that makes two of them one."""
+    short = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in values]
+    return short if len(set(short)) == len(values) else [str(value) for value in values]
 
 
 def _cell_text(row: dict[str, Any]) -> str:

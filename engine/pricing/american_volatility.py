@@ -92,8 +92,8 @@ def american_volatility(
     low, high = np.full(at.size, _LEAST), np.full(at.size, _MOST)
     below, above = excess(low, at), excess(high, at)
     inside = (below < 0.0) & (above > 0.0)
-    at = at[inside]
-    low, high, below, above = (row[inside] for row in (low, high, below, above))
+    at, low, high = at[inside], low[inside], high[inside]
+    below, above = below[inside], above[inside]
     moved = np.zeros(at.size)
     for _ in range(_STEPS):
         if at.size == 0:

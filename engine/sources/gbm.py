@@ -92,7 +92,8 @@ class GBM(Model):
         Raises
         ------
         Refusal
-            If the volatilities differ or are 0, there are several symbols, or there is no such bar.
+            If the volatilities differ, are 0 or move, there are several symbols, or there is no
+            such bar.
 
         Notes
         -----
@@ -109,6 +110,8 @@ class GBM(Model):
         """
         if sampled.sigma != self.sigma or self.sigma <= 0.0:
             raise Refusal("sampled", f"sigma {sampled.sigma}", f"that of this model, {self.sigma}")
+        if self.start_variance or sampled.start_variance:
+            raise Refusal("start_variance", "a variance that moves", "none, for weights of paths")
         if len(block.symbols) != 1:
             raise Refusal("block", f"{len(block.symbols)} symbols", "one")
         paths, bars = block.values.shape[0], block.values.shape[3] - block.warm_up

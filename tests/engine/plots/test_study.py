@@ -85,6 +85,19 @@ def test_two_swept_parameters_are_a_map_with_holes_where_no_set_is() -> None:
     assert figure.data[0].text[0][0] == "1<br>0 to 4"
 
 
+def test_a_map_names_fractions_in_short_but_never_two_of_them_alike() -> None:
+    table = sets(
+        a=[0.5, 7 / 9],
+        b=[1.00001, 1.00002],
+        estimate=[1.0, 2.0],
+        ci_low=[0.0] * 2,
+        ci_high=[4.0] * 2,
+    )
+    found = charts.parameter_sensitivity(table, ["a", "b"]).data[0]
+    assert list(found.x) == ["0.5", "0.7778"]
+    assert list(found.y) == ["1.00001", "1.00002"]
+
+
 def test_a_third_parameter_is_averaged_with_its_interval() -> None:
     table = sets(
         a=[1, 1], b=[1, 1], c=[1, 2], estimate=[1.0, 3.0], ci_low=[-5.0, -7.0], ci_high=[7.0, 13.0]

@@ -10,6 +10,7 @@ from scipy import stats
 
 import engine as mc
 from engine.errors import Refusal
+from engine.sources.variance_start import VarianceStart
 from engine.statistics.rare_events import rare_event
 
 WORLD = mc.GBM(mu=0.05, sigma=0.2)
@@ -119,3 +120,10 @@ def test_weights_need_the_same_volatility_and_bars_that_are_there() -> None:
         mc.GBM(sigma=0.3).log_weights(block, sampled=WORLD)
     with pytest.raises(Refusal, match="0 to 4"):
         WORLD.log_weights(block, sampled=WORLD, at=[0, 5, 1])
+
+
+def test_weights_need_a_variance_that_stands_still() -> None:
+    block = WORLD.paths(s0=1.0, steps=5, dt=0.1, seeds=range(3))
+    start = VarianceStart(0.1, 0.95, 1.0 / 252.0)
+    with pytest.raises(Refusal, match="start_variance: found a variance that moves"):
+        mc.GBM(mu=0.1, sigma=0.2, start_variance=start).log_weights(block, sampled=WORLD)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["ExperimentFile", "is_experiment"]
 
 _TICKS: Final = ("l1_quote", "quotes", "ticks", "trades")
+# What file systems hold, in bytes.
+_LONGEST_PATH: Final = 4_096
+_LONGEST_NAME: Final = 255
 # Bounds that are written as `min_NAME` or `max_NAME`, and mean a statistic of another name or sign.
 _DRAWDOWN: Final = "max_drawdown"
 
@@ -32,6 +35,11 @@ class _Data(Settings):
     symbol: str | None = Field(None, description="Name of the instrument; by default the file's.")
     timeframe: str = Field("1d", description="Length of a bar.")
     exchange: str = Field("XNYS", description="Calendar of the bars.")
+
+    @field_validator("path")
+    @classmethod
+    def _path_can_be(cls, path: str) -> str:
+        return _possible_path(path)
 
     @field_validator("kind")
     @classmethod
@@ -91,6 +99,11 @@ class ExperimentFile(Settings):
         default_factory=dict,
         description="As of a study, without `path`: how orders of a strategy of ticks fill.",
     )
+
+    @field_validator("strategy")
+    @classmethod
+    def _strategy_can_be(cls, strategy: str) -> str:
+        return _possible_path(strategy)
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> ExperimentFile:
@@ -174,6 +187,18 @@ class ExperimentFile(Settings):
 def is_experiment(content: Mapping[str, Any]) -> bool:
     """Whether a YAML mapping is an experiment rather than a study."""
     return "experiment_name" in content or "optimization" in content
+
+
+def _possible_path(text: str) -> str:
+    """Return a path that a file system may hold."""
+    names = [name.encode(errors="surrogatepass") for name in Path(text).parts]
+    if (
+        "\0" in text
+        or len(text) > _LONGEST_PATH
+        or any(len(name) > _LONGEST_NAME for name in names)
+    ):
+        raise Refusal("", repr(text[:40]), "the path of a file")
+    return text
 
 
 def _values(name: str, given: _Parameter) -> Any:

@@ -23,6 +23,8 @@ from engine.window import Window
 
 __all__ = ["Episodes", "Schedule"]
 
+# A path is made whole for each episode; history is there already.
+_MOST_BARS = 1_000_000
 _MINUTE = 60_000_000
 _DAY_MINUTES = 1440
 
@@ -52,6 +54,11 @@ class Episodes:
         Start prices.
     warm_up : int
         Bars before the first that is traded.
+
+    Raises
+    ------
+    Refusal
+        If a path is longer than memory should hold, or an episode longer than a path.
     """
 
     def __init__(
@@ -71,6 +78,8 @@ class Episodes:
         steps = settings.steps
         if steps is None and not isinstance(source, Historical):
             steps = session if self.bars_per_session >= 2.0 else 252
+        if steps is not None and steps > _MOST_BARS and not isinstance(source, Historical):
+            raise Refusal("steps", f"{steps:,} bars", f"up to {_MOST_BARS:,} of a simulated path")
         self._generator: Generator = source.prepare(
             steps=steps, s0=s0, calendar=calendar, warm_up=warm_up
         )

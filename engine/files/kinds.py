@@ -51,6 +51,9 @@ KINDS: Final = MappingProxyType(
         ),
         "source_realism": "materialise `source_realism` of its dates in `mc ui`",
         "reports": "`mc optimise run` of the experiment makes it again",
+        "service": (
+            "of keys: move it away and `mc keys add` each anew; of an answer: ask `mc serve` again"
+        ),
         "warehouse": "the next `mc sql` publishes it anew",
     }
 )

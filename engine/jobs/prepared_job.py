@@ -92,7 +92,7 @@ class PreparedJob:
         if ledger is not None:
             self._trials = TrialBuffer(ledger, self._terms, self._prepared)
             # A search that forgets to close counts its trials when it ends all the same.
-            weakref.finalize(self, self._trials.flush)
+            weakref.finalize(self, self._trials.end)
         # Compiles what is compiled on first use; nobody sees what comes out.
         first = np.zeros(1, dtype=np.int64)
         self._simulate(Part(self._terms, job.sets[first], job.seeds[:1], 0))

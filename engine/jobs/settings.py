@@ -54,7 +54,9 @@ class Settings(BaseModel):
 class PathSettings(Settings):
     """How the paths of a source are made. All of it decides the numbers."""
 
-    steps: int | None = Field(None, gt=0, description="Bars of each path: the horizon.")
+    steps: int | None = Field(
+        None, gt=0, le=100_000_000, description="Bars of each path: the horizon."
+    )
     s0: float | tuple[float, ...] | None = Field(
         None,
         description="Price at which paths start, or one per symbol; by default the source's own "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import polars as pl
 
 from engine.files import FileStore, as_files
 from engine.files.documents import path_of
-from engine.jobs.errors import clear_errors
+from engine.jobs.errors import StorageError, clear_errors
 from engine.jobs.ledger import write_trials
 from engine.jobs.part import Terms
 from engine.jobs.prepared import Prepared
@@ -21,6 +22,8 @@ from engine.jobs.trial_rows import Outcomes, trial_rows
 from engine.jobs.trial_status import TrialStatus
 
 __all__ = ["TrialBuffer"]
+
+log = logging.getLogger(__name__)
 
 # How long trials may wait, and how many simulations of them: 60 MB.
 _SECONDS = 1.0
@@ -46,6 +49,8 @@ class TrialBuffer:
         self._waiting: dict[tuple[bytes, TrialStatus], list[Outcomes]] = {}
         self._simulations = 0
         self._since = 0.0
+        # Whether the last `flush` failed, and said so.
+        self._told = False
         # Which seeds of each set are counted: numbers of groups of seeds, which most sets share.
         self._groups: dict[bytes, int] = {}
         self._counted: dict[str, tuple[int, ...]] = {}
@@ -84,9 +89,23 @@ class TrialBuffer:
                 told = self._prepared, self._terms, status
                 frames += [trial_rows(one, *told) for one in blocks]
             world, name = self._terms.world.id, f"part-batch-{digest.hexdigest()[:16]}"
+            self._told = True
             with clear_errors(path_of(self._files, f"ledger/{world}")):
                 write_trials(self._files, world, name, pl.concat(frames))
+            self._told = False
             self._waiting, self._simulations = {}, 0
+
+    def end(self) -> None:
+        """Write what waits as its job is dropped, where an error would reach nobody.
+
+        What cannot be written is told in the log, unless a `flush` has said so.
+        """
+        told = self._told
+        try:
+            self.flush()
+        except StorageError as error:
+            if not told:
+                log.warning("%s", error)
 
     def _new(self, outcomes: Outcomes) -> Iterator[Outcomes]:
         """Leave out the cells that an earlier batch has counted."""

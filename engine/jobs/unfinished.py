@@ -11,7 +11,7 @@ import hashlib
 from engine.files import FileStore
 from engine.files.documents import read_document, remove, replace, tidy
 
-__all__ = ["FOLDER", "Unfinished", "forget_unfinished"]
+__all__ = ["FOLDER", "Unfinished", "forget_unfinished", "is_whole_state"]
 
 #: Their folder under the data root.
 FOLDER = "unfinished"
@@ -48,8 +48,7 @@ class Unfinished:
             found = read_document(self._files, self._key(name))
         except FileNotFoundError:
             return None
-        digest, content = found[:_DIGEST], found[_DIGEST:]
-        return content if hashlib.sha256(content).digest() == digest else None
+        return found[_DIGEST:] if is_whole_state(found) else None
 
     def save(self, name: str, content: bytes) -> None:
         """Keep a state in place of the last one.
@@ -63,6 +62,17 @@ class Unfinished:
 
     def _key(self, name: str) -> str:
         return f"{self._folder}/{name}.state"
+
+
+def is_whole_state(stored: bytes) -> bool:
+    """Whether the file of a state is what was kept.
+
+    Examples
+    --------
+    >>> is_whole_state(hashlib.sha256(b"x").digest() + b"x"), is_whole_state(b"x")
+    (True, False)
+    """
+    return hashlib.sha256(stored[_DIGEST:]).digest() == stored[:_DIGEST]
 
 
 def forget_unfinished(files: FileStore, world: str, part: str = "") -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.errors import Refusal
+
 __all__ = ["Sessions", "sessions_of"]
 
 _DAY: Final = 86_400_000_000
@@ -98,13 +100,23 @@ def sessions_of(exchange: str) -> Sessions:
 
     Sessions of ``24/5`` (currencies) run from 17:00 to 17:00 New York and are named after the
     day on which they end: Monday's session opens on Sunday.
+
+    Raises
+    ------
+    Refusal
+        If there is no such exchange.
     """
     import exchange_calendars as xc
 
     if exchange == "24/5":
         return _currency_sessions()
     last_day = _last_day()
-    probe = xc.get_calendar(exchange)
+    try:
+        probe = xc.get_calendar(exchange)
+    except xc.errors.InvalidCalendarName:
+        raise Refusal(
+            "exchange", repr(exchange), "a name of `exchange_calendars`, such as XNYS"
+        ) from None
     first, last = probe.bound_min(), probe.bound_max()
     start = _FIRST_DAY if first is None else max(first.strftime("%Y-%m-%d"), _FIRST_DAY)
     end = last_day if last is None else min(last.strftime("%Y-%m-%d"), last_day)

@@ -172,12 +172,14 @@ def canonical_footer(path: Path) -> dict[str, Any] | None:
     """
     try:
         metadata = pq.read_metadata(path).metadata or {}
-    except (pa.ArrowInvalid, OSError):
+        if _KEY not in metadata:
+            return None
+        footer: Any = json.loads(metadata[_KEY])
+    # Of a damaged footer, names may be no UTF-8 and texts no JSON.
+    except (pa.ArrowException, OSError, ValueError):
         return None
-    if _KEY not in metadata:
-        return None
-    footer: dict[str, Any] = json.loads(metadata[_KEY])
-    return footer if footer["version"] == _VERSION else None
+    known = isinstance(footer, dict) and footer.get("version") == _VERSION
+    return footer if known else None
 
 
 def read_canonical(path: Path, start_event: int = 0, symbol: int = 0) -> Iterator[TickChunk]:

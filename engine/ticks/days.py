@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -16,18 +17,18 @@ from typing import Any
 import numpy as np
 
 from engine.errors import Refusal
-from engine.files import DamagedFile
+from engine.files import DamagedFile, verified_files
 from engine.ticks.bad_rows import BadRows
 from engine.ticks.canonical import CanonicalWriter, canonical_footer
 from engine.ticks.chunk import TickChunk
 from engine.ticks.files import RawTicks, TickReport
-from engine.ticks.stream import FileTicks
+from engine.ticks.stream import STORED_TICKS, FileTicks
 from engine.ticks.subsets import DAY_NS, day_number
 
 __all__ = ["StoredDay", "stored_days", "stored_ticks", "tick_folder", "write_days"]
 
-_FOLDER = "ticks"
 _QUARANTINE = "ticks_quarantine"
+_LEFT_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class StoredDay:
     path: Path
 
 
-def tick_folder(data: Path, symbol: str, exchange: str, folder: str = _FOLDER) -> Path:
+def tick_folder(data: Path, symbol: str, exchange: str, folder: str = STORED_TICKS) -> Path:
     """Return where the days of a symbol lie under a data folder.
 
     Parameters
@@ -109,6 +110,7 @@ def write_days(
     staging = home / f".{os.getpid()}.import"
     aside = tick_folder(data, raw.symbol, raw.exchange, _QUARANTINE) / f"{_plain(label)}.parquet"
     wanted = None if only is None else {day_number(day) for day in only}
+    _sweep(home)
     try:
         with ExitStack() as stack:
             bad = stack.enter_context(BadRows(aside))
@@ -141,8 +143,18 @@ def stored_days(data: Path) -> list[StoredDay]:
     ----------
     data : Path
         The data folder.
+
+    Raises
+    ------
+    DamagedFile
+        If a file is not what was written.
     """
-    return [_stored(path) for path in sorted((data / _FOLDER).glob("*/*/*.parquet"))]
+    paths = sorted((data / STORED_TICKS).glob("*/*/*.parquet"))
+    reasons = verified_files(data).damages((path, None) for path in paths)
+    for path, reason in zip(paths, reasons, strict=True):
+        if reason is not None:
+            raise DamagedFile(path, reason)
+    return [_stored(path) for path in paths]
 
 
 def stored_ticks(
@@ -169,7 +181,7 @@ def stored_ticks(
     Raises
     ------
     Refusal
-        If no such day is stored, or the symbol is of several exchanges.
+        If no such day is stored, or the symbol is of several exchanges, or a file is damaged.
     """
     days = [day for day in stored_days(data) if day.symbol == symbol]
     venues = sorted({day.exchange for day in days})
@@ -191,6 +203,14 @@ def stored_ticks(
             hint="`mc ticks import FILE --symbol NAME` stores some",
         )
     return FileTicks(paths)
+
+
+def _sweep(home: Path) -> None:
+    """Remove what imports that were killed left behind long ago; a younger one may be at work."""
+    for left in home.glob(".*.import"):
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < time.time() - _LEFT_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _by_day(chunks: Iterator[TickChunk]) -> Iterator[tuple[int, TickChunk]]:

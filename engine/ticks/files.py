@@ -29,6 +29,8 @@ _CARRIED: Final = -1
 _RANKS: Final[tuple[Kind, ...]] = ("trades", "events", "quotes")
 _SECOND: Final = 1e9
 _OTHER_UNIT: Final = 10.0
+# Rows set aside one by one: a few hundred bytes and some microseconds each.
+_MOST_BAD: Final = 500_000
 
 
 @dataclass
@@ -224,6 +226,7 @@ class RawTicks:
                     reader.counts.reasons["bad_row"] += batch.ragged.height
                 if set_aside is not None and bad.height + batch.ragged.height:
                     set_aside(pl.concat([batch.ragged, bad]))
+                _check_worth(file.name, reader.counts)
                 yield _chunk_of(events, local=self.clock == "local")
             reader.check(file.name)
 
@@ -249,6 +252,13 @@ class RawTicks:
         for name, said in (("locked", "bid equal to ask"), ("one_sided", "one side of the book")):
             if self.report.total(name):
                 notes.append(f"{self.report.total(name):,} quotes have {said}; they are kept")
+
+
+def _check_worth(file: str, counts: TickCounts) -> None:
+    """Give a file up that is hardly ticks, before its bad rows fill the disk."""
+    if counts.quarantined > max(_MOST_BAD, counts.rows):
+        found = f"{counts.quarantined:,} rows that are no events, and {counts.rows:,} that are"
+        raise MarketDataError(file, found, "mostly quotes or trades")
 
 
 def _lacks(files: list[tuple[Path, TickLayout]], stamp: str) -> bool:

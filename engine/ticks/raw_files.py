@@ -21,6 +21,7 @@ from engine.tables.numbers import parse_number
 from engine.tables.text_bytes import only_member
 from engine.ticks.columns import Kind, TickLayout
 from engine.ticks.quarantine import BAD_TICKS_SCHEMA
+from engine.ticks.utf8 import Utf8Stream
 
 __all__ = ["PARQUET", "RawBatch", "raw_batches", "raw_layout"]
 
@@ -28,6 +29,8 @@ PARQUET: Final = (".parquet", ".pq")
 # Bytes per block; short rows need fifty times their size while they are converted.
 _BLOCK: Final = 2 << 20
 _ROWS: Final = 200_000
+# Longest line of names.
+_HEADER: Final = 65_536
 
 
 class RawBatch(NamedTuple):
@@ -112,11 +115,14 @@ def _header(path: Path) -> tuple[list[str], str]:
     """Column names and delimiter of a CSV file; an empty file has no names."""
     try:
         with _opened(path) as head:
-            data = head.read(65536)
+            data = head.read(_HEADER)
     except (pa.ArrowInvalid, OSError) as error:
         raise _broken(path, error, "CSV") from None
-    if b"\0" in data[:4096]:
+    # A few NUL bytes are bad cells; many are another encoding, or no text.
+    if 100 * data[:4096].count(0) > len(data[:4096]):
         raise MarketDataError(path.name, "text that is not UTF-8", "UTF-8")
+    if len(data) == _HEADER and b"\n" not in data and b"\r" not in data:
+        raise MarketDataError(f"{path.name} line 1", f"more than {_HEADER:,} bytes", "that many")
     first = data.decode("utf-8-sig", errors="replace").splitlines()
     if not first:
         return [], ","
@@ -161,7 +167,7 @@ def _csv_batches(
         return "skip"
 
     try:
-        with _opened(path) as stream:
+        with _opened(path) as raw, pa.PythonFile(Utf8Stream(raw), mode="r") as stream:
             reader = pa.csv.open_csv(
                 stream,
                 read_options=pa.csv.ReadOptions(
@@ -177,6 +183,9 @@ def _csv_batches(
             for batch in reader:
                 yield _frame(batch)
     except (pa.ArrowInvalid, OSError) as error:
+        if "straddling" in str(error):
+            found = f"a line of more than {_BLOCK:,} bytes"
+            raise MarketDataError(path.name, found, "up to that many") from None
         raise _broken(path, error, "CSV") from None
 
 
@@ -185,7 +194,8 @@ def _parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
         with pa.parquet.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
             for batch in file.iter_batches(batch_size=_ROWS, use_threads=False):
                 yield _frame(batch)
-    except (pa.ArrowInvalid, OSError) as error:
+    # Names in a damaged footer may be no UTF-8, its types none that there are.
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _broken(path, error, "Parquet") from None
 
 
@@ -205,7 +215,8 @@ def _ragged_rows(ragged: list[pa.csv.InvalidRow], file: str) -> pl.DataFrame:
 
 
 def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
-    frame = pl.from_arrow(batch)
+    # Names that are no UTF-8 are an error here; in the schema that Polars takes over, a panic.
+    frame = pl.from_arrow(pa.RecordBatch.from_arrays(batch.columns, names=batch.schema.names))
     assert isinstance(frame, pl.DataFrame)
     # Categorical text becomes plain text.
     return frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))

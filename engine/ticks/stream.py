@@ -13,13 +13,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import Refusal
+from engine.files import DamagedFile, verified_files
+from engine.files.seal import is_whole_file
 from engine.ticks.bad_rows import BadRows
 from engine.ticks.canonical import CanonicalWriter, ahead, canonical_footer, chained
 from engine.ticks.chunk import TickChunk, TickStream
 from engine.ticks.files import RawTicks, TickReport, tick_files
 from engine.ticks.merge import MergedTicks
 
-__all__ = ["FileTicks", "normalise_file", "read_ticks"]
+__all__ = ["STORED_TICKS", "FileTicks", "normalise_file", "read_ticks"]
+
+#: Folder of a data root whose folders, exchange and symbol, hold a file for each day.
+STORED_TICKS: Final = "ticks"
 
 # A file that was made under other rules is made again.
 _RULES: Final = 1
@@ -137,7 +142,7 @@ def read_ticks(
     Raises
     ------
     Refusal
-        If a file cannot be read as ticks, in one sentence.
+        If a file cannot be read as ticks, or a canonical one is not what was written.
 
     Examples
     --------
@@ -150,6 +155,7 @@ def read_ticks(
     files = [file for one in given for file in tick_files(Path(one))]
     footers = [canonical_footer(file) for file in files]
     if all(footer is not None for footer in footers):
+        _check_whole(files)
         return _canonical_stream(files, [footer for footer in footers if footer], symbol)
     options = {
         "symbol": symbol, "exchange": exchange, "clock": clock,
@@ -157,7 +163,7 @@ def read_ticks(
     }  # fmt: skip
     kept = Path(tempfile.mkdtemp(prefix="ticks-")) if folder is None else Path(folder)
     target = kept / f"{_source_hash(files, options)}.parquet"
-    if canonical_footer(target) is None:
+    if canonical_footer(target) is None or not _is_whole(target):
         report = normalise_file(RawTicks(files, **options), target)  # type: ignore[arg-type]
         if report.events == 0:
             target.unlink()
@@ -200,6 +206,24 @@ def _footer(path: Path) -> dict[str, Any]:
     if footer is None:
         raise Refusal("ticks", "no canonical file of ticks", file=path, hint="`mc ticks import`")
     return footer
+
+
+def _check_whole(files: list[Path]) -> None:
+    """Refuse canonical files that are not what was written."""
+    for file in files:
+        folders = file.absolute().parents
+        if len(folders) > 3 and folders[2].name == STORED_TICKS:
+            # A day of a data root, which remembers what was found whole.
+            reason = verified_files(folders[3]).damage(file.absolute())
+            if reason is not None:
+                raise DamagedFile(file, reason)
+        elif _is_whole(file) is False:
+            raise DamagedFile(file, "is damaged: it does not match its checksum")
+
+
+def _is_whole(file: Path) -> bool | None:
+    with file.open("rb") as opened:
+        return is_whole_file(opened)
 
 
 def _canonical_stream(

@@ -7,12 +7,14 @@ import hashlib
 import hmac
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from engine.errors import Refusal
+from mc_assets.answers.folder_lock import alone_in
 from mc_assets.project import Project
 
 __all__ = ["ROLES", "ApiKey", "NewKey", "Role", "add_key", "hash_of", "list_keys", "remove_key"]
@@ -107,12 +109,13 @@ def add_key(project: Project, name: str, role: str) -> NewKey:
         raise Refusal("name", repr(name), "up to 40 small letters, digits, _ and -")
     if role not in ROLES:
         raise Refusal("role", repr(role), ", ".join(ROLES))
-    keys = list_keys(project)
-    if name in {key.name for key in keys}:
-        raise Refusal("name", f"{name!r}, which is taken", "a new name")
     secret = f"mc_{secrets.token_urlsafe(32)}"
     now = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
-    _write(project, [*keys, ApiKey(name, role, hash_of(secret), now)])
+    with _changing(project):
+        keys = list_keys(project)
+        if name in {key.name for key in keys}:
+            raise Refusal("name", f"{name!r}, which is taken", "a new name")
+        _write(project, [*keys, ApiKey(name, role, hash_of(secret), now)])
     return NewKey(name, role, secret)
 
 
@@ -141,21 +144,30 @@ def remove_key(project: Project, name: str) -> ApiKey:
     Refusal
         If there is none of that name.
     """
-    keys = list_keys(project)
-    for key in keys:
-        if key.name == name:
-            _write(project, [other for other in keys if other is not key])
-            return key
+    with _changing(project):
+        keys = list_keys(project)
+        for key in keys:
+            if key.name == name:
+                _write(project, [other for other in keys if other is not key])
+                return key
     raise Refusal(
         "name", repr(name), ", ".join(key.name for key in keys) or "none: there is no key"
     )
+
+
+@contextmanager
+def _changing(project: Project) -> Iterator[None]:
+    """Let one process at a time read the keys and write them: of two, neither undoes the other."""
+    folder = _file(project).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        yield
 
 
 def _write(project: Project, keys: list[ApiKey]) -> None:
     from engine.files import write_json
 
     file = _file(project)
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, {"keys": [vars(key) for key in keys]})
     with suppress(OSError):
         file.chmod(0o600)

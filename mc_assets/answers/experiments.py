@@ -321,7 +321,7 @@ def run_search(
         replace=replace,
         ledger=project.data,
         market_data=StoredMarketData(project),
-        workers=workers if workers is None or not workers.isdigit() else int(workers),
+        workers=workers if workers is None or not workers.isdecimal() else int(workers),
         progress=progress,
     )
     settings = search.settings.model_dump(mode="json")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from engine.errors import Refusal
+from mc_assets.answers.folder_lock import alone_in
 from mc_assets.project import Project
 
 __all__ = ["KINDS", "Kind", "NewFile", "new_file"]
@@ -159,7 +156,7 @@ def _new_series(project: Project, name: str) -> NewFile:
         )
     path = project.series
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone_in(path.parent):
+    with alone_in(path.parent):
         _add_series(project, path, name)
     bars = project.root / "bars" / f"{name}.csv"
     return NewFile(path, f"put bars into {bars}, then mc ingest {name}@1d")
@@ -182,17 +179,6 @@ def _add_series(project: Project, path: Path, name: str) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process changes a file of a folder by this; the lock ends with us."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _from(folder: Path, path: Path) -> str:

@@ -63,7 +63,7 @@ def allocate_studies(
             asked[study.name] = study
             continue
         space = study.resolve(market_data).space
-        if not number.isdigit() or int(number) >= len(space):
+        if not number.isdecimal() or int(number) >= len(space):
             raise Refusal(member, f"set {number!r}", f"a number from 0 to {len(space) - 1}")
         asked[f"{study.name}#{number}"] = (study, space[int(number)])
     portfolio = Portfolio(
@@ -71,7 +71,7 @@ def allocate_studies(
         points=points,
         ledger=as_files(project.data),
         market_data=market_data,
-        workers=workers if workers is None or not workers.isdigit() else int(workers),
+        workers=workers if workers is None or not workers.isdecimal() else int(workers),
     )
     given = {name: value for name, value in settings.items() if value is not None}
     return portfolio.allocate(rule, **given)

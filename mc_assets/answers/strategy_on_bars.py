@@ -152,6 +152,7 @@ def _from_file(path: Path, symbol: str | None, timeframe: str, exchange: str) ->
         )
     if not path.is_file():
         raise Refusal("bars", f"there is no file {path}")
+    calendar = BarCalendar(exchange, timeframe)
     name = symbol or path.stem
     provider = "parquet" if path.suffix == ".parquet" else "csv"
     found = bars_from_file(
@@ -159,4 +160,4 @@ def _from_file(path: Path, symbol: str | None, timeframe: str, exchange: str) ->
     )
     if found.bars.is_empty():
         raise Refusal("bars", f"{path} has no row that is a bar", hint="name a file of bars")
-    return Bars.from_frame(found.bars, symbol=name, calendar=BarCalendar(exchange, timeframe))
+    return Bars.from_frame(found.bars, symbol=name, calendar=calendar)

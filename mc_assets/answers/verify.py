@@ -22,6 +22,7 @@ from engine.files import (
     write_whole,
 )
 from engine.files.writing import parquet_bytes
+from engine.jobs.unfinished import FOLDER, is_whole_state
 from mc_assets.project import Project
 
 __all__ = ["NIGHTS", "Verified", "seal_files", "verify_files"]
@@ -103,7 +104,7 @@ def seal_files(project: Project) -> int:
     """
     sealed = 0
     for kind in KINDS:
-        if kind in (*_PARTS, "warehouse"):
+        if kind in (*_PARTS, "warehouse", FOLDER):
             continue
         for path, _ in _files(project, kind):
             if path.is_file() and is_whole(path.read_bytes()) is None:
@@ -134,6 +135,9 @@ def _files(project: Project, kind: str) -> Iterator[tuple[Path, str | None]]:
     if kind == "warehouse":
         yield from _warehouse_files(project)
         return
+    if kind == FOLDER:
+        yield from _states(data)
+        return
     if kind in _PARTS:
         for manifest in _manifests(data):
             entry = manifest["files"].get(kind)
@@ -157,6 +161,14 @@ def _files(project: Project, kind: str) -> Iterator[tuple[Path, str | None]]:
         }
     for path in sorted(there):
         yield path, None
+
+
+def _states(data: Path) -> Iterator[tuple[Path, str | None]]:
+    """Return what unfinished simulations came to, and the checksum of each that is whole."""
+    for path in sorted((data / FOLDER).rglob("*.state")):
+        content = path.read_bytes()
+        whole = content if is_whole_state(content) else b""
+        yield path, hashlib.sha256(whole).hexdigest()
 
 
 def _manifests(data: Path) -> Iterator[dict[str, Any]]:

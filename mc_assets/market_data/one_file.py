@@ -56,6 +56,8 @@ def bars_from_file(
     ------
     MarketDataError
         If the file cannot be read as a table of bars.
+    Refusal
+        If there is no such exchange.
     """
     source = make_provider(provider, {"path": str(path), **options}, Path(), where=symbol)
     if isinstance(source, FileProvider):

@@ -27,6 +27,7 @@ import numpy as np
 import polars as pl
 
 from engine.bars import BAR_FIELDS
+from engine.files import read_json
 from engine.jobs.ledger import read_trials
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -70,6 +71,12 @@ parameters:
   fast: {type: int, min: 2, max: 9}
   slow: {type: int, min: 10, max: 40}
 """
+POLICY = """name: rising
+source: {model: gbm, parameters: {mu: 0.1, sigma: 0.2}, steps: 40}
+features: [return_10]
+training: {trainings: 5, seeds: 2, generations: 2}
+evaluation: {seeds: {count: 4, start: 100}}
+"""
 #: ``HOME`` stands for the folder of the project.
 COMMANDS: dict[str, list[str]] = {
     "everything": ["run"],
@@ -91,6 +98,13 @@ COMMANDS: dict[str, list[str]] = {
     "replay": ["replay", "quick", "3"],
     "optimise": ["optimise", "run", "HOME/tuned.yaml"],
     "walk-forward": ["walk-forward", "HOME/walked.yaml", "--windows", "2"],
+    "portfolio": ["portfolio", "HOME/walked.yaml", "--rule", "equal"],
+    "cross-validate": ["cross-validate", "HOME/walked.yaml", "--folds", "4"],
+    "train": ["train", "HOME/studies/policies/rising.yaml", "--save", "HOME/rising.py"],
+    "ticks import": ["ticks", "import", "HOME/quotes.csv", "--symbol", "T", "--exchange", "N"],
+    "keys add": ["keys", "add", "desk"],
+    "keys remove": ["keys", "remove", "desk"],
+    "export": ["experiments", "export", "tuned", "--optuna", "HOME/journal.log"],
     "leaderboard": ["leaderboard", "--statistic", "net_pnl"],
     "archive": ["trials", "sma_crossover", "--archive", "--reason", "only a test"],
     "verify": ["verify"],
@@ -109,6 +123,9 @@ DONE = {
     "prune": "no results of",
     "seeds": "which exists",
     "init": "which has series.yaml",
+    "keys add": "which is taken",
+    "keys remove": "there is no key",
+    "export": "which exists",
     "new strategy": "which exists",
     "new study": "a study that exists",
     "new series": "a series that exists",
@@ -133,6 +150,13 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "replay": ("ingest", "calibrate", "run"),
     "optimise": (),
     "walk-forward": (),
+    "portfolio": (),
+    "cross-validate": (),
+    "train": (),
+    "ticks import": (),
+    "keys add": (),
+    "keys remove": ("keys add",),
+    "export": ("optimise",),
     "leaderboard": ("optimise",),
     "archive": ("ingest", "calibrate", "run"),
     "verify": ("ingest", "calibrate", "run"),
@@ -282,6 +306,14 @@ def write_project(folder: Path) -> None:
     (folder / "studies" / "quick.yaml").write_text(STUDY)
     (folder / "walked.yaml").write_text(WALKED)
     (folder / "tuned.yaml").write_text(EXPERIMENT)
+    (folder / "studies" / "policies").mkdir()
+    (folder / "studies" / "policies" / "rising.yaml").write_text(POLICY)
+    instants = [1_704_205_800_138_000_000 + number * 43_200_000_000_000 for number in range(9)]
+    quotes = "".join(
+        f"{at},{100 + number},{101 + number},1,2\n" for number, at in enumerate(instants)
+    )
+    bad = f"{instants[-1]},x,1,1,1\n"
+    (folder / "quotes.csv").write_text(f"ts,bid_px,ask_px,bid_sz,ask_sz\n{quotes}{bad}")
     (folder / "series.yaml").write_text(SERIES)
     rng = np.random.default_rng(7)
     days = pl.date_range(pl.date(2016, 1, 4), pl.date(2016, 12, 30), eager=True)
@@ -301,11 +333,13 @@ def content(home: Path) -> dict[str, str]:
         name = path.relative_to(home).as_posix().removeprefix("data/")
         if not path.is_file() or name.startswith(_TOLD) or path.name.startswith(_PASSING):
             continue
-        if ".tmp" in path.name:
+        if ".tmp" in path.name or ".import/" in name:
             continue
         if name.startswith("ledger/"):
             rows = pl.read_parquet(path, hive_partitioning=False)
             made = rows.drop("tried_at", strict=False).write_json().encode()
+        elif name == "service/keys.json":
+            made = str([(key["name"], key["role"]) for key in read_json(path)["keys"]]).encode()
         elif path.suffix == ".duckdb":
             with duckdb.connect(str(path), read_only=True) as connection:
                 made = _tables(connection).encode()

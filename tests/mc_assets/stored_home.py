@@ -16,10 +16,12 @@ from engine.calibration import Calibration
 from engine.files import LocalFiles, write_json
 from engine.files import write_parquet as write_sealed
 from engine.jobs.ledger import archive_trials
+from engine.jobs.unfinished import Unfinished
 from engine.judging import Panel
 from engine.judging.panel_table import SCHEMA as PANEL_SCHEMA
 from engine.paper import COMPARISON_SCHEMA, Journal, PaperComparison
 from engine.ticks import RawTicks, write_days
+from mc_assets.answers.api_keys import add_key
 from mc_assets.answers.panel import write_panel
 from mc_assets.answers.runs import run_study
 from mc_assets.answers.tables import ask_tables
@@ -120,6 +122,8 @@ def _store_the_rest(project: Project) -> None:
     write_panel(data, Panel.of(_panel(), seconds=0.0))
     Journal(LocalFiles(data), "quick-0123456789abcdef").append([{"event": "opened"}])
     keep_comparison(data, PaperComparison(_paper_comparison()), 0)
+    Unfinished(LocalFiles(data), "world", "part-00").save("a", b"what it has come to")
+    add_key(project, "desk", "read")
     archive_trials(data, "sma_crossover", "only a test")
     store_experiment(data / "reports" / "tuned")
     raw = project.data.parent / "quotes.csv"

@@ -18,8 +18,13 @@ from typer.testing import CliRunner
 
 import engine
 from engine.errors import Refusal
-from engine.files import KINDS, MEMORY, verified_files
+from engine.files import KINDS, MEMORY, LocalFiles, verified_files
 from engine.jobs.ledger import read_trials
+from engine.paper import Journal
+from engine.ticks import read_ticks, stored_ticks
+from mc_assets.answers.api_keys import list_keys
+from mc_assets.answers.policies import list_policies
+from mc_assets.answers.records import list_runs
 from mc_assets.answers.verify import seal_files, verify_files
 from mc_assets.as_of_table import AsOfTable
 from mc_assets.calibration_store import CalibrationStore
@@ -28,7 +33,9 @@ from mc_assets.defs.source_realism import REALISM_SCHEMA
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.futures.curve_store import load_curve
 from mc_assets.market_data.raw_store import RawStore
+from mc_assets.market_data.tick_days import tick_days
 from mc_assets.project import Project
+from mc_assets.service.callers import Keyring
 from mc_assets.steps import bar_steps
 from mc_assets.study_tables import read_statistics, read_warnings
 from mc_assets.warehouse import refresh_warehouse
@@ -48,6 +55,7 @@ _COMMANDS = (
     "experiments --json",
     "leaderboard --json",
 )
+_SESSION = "quick-0123456789abcdef"
 _TABLES = (
     *("simulations", "equity", "trades", "trials", "studies", "statistics", "parameter_sets"),
     *("study_warnings", "lineage", "nightly_statistics", "calibrations", "source_realism"),
@@ -76,6 +84,16 @@ def _readers(project: Project) -> dict[str, Callable[[], Any]]:
         "curve": lambda: load_curve(data, "CL").rows(),
         "statistics": lambda: read_statistics(data, "quick").rows(),
         "warnings": lambda: read_warnings(data, "quick").rows(),
+        "ticks": lambda: [chunk.stamps.tolist() for chunk in stored_ticks(data, "X").chunks()],
+        "a path of ticks": lambda: [
+            chunk.bid_price.tolist() for chunk in read_ticks(data / "ticks").chunks()
+        ],
+        "journal": lambda: Journal(LocalFiles(data), _SESSION).rows,
+        "keys": lambda: list_keys(project),
+        "callers": lambda: Keyring(project).caller("mc_0"),
+        "policies": lambda: list_policies(project).rows(),
+        "job records": lambda: list_runs(project).drop("seconds").rows(),
+        "days of ticks": lambda: tick_days(data).rows(),
     }
     readers |= {f"mc {text}": _command(text.split()) for text in _COMMANDS}
     return readers | {"mc sql": lambda: _answers_of_tables(project)}
@@ -122,7 +140,7 @@ def _files(project: Project, kind: str) -> list[Path]:
     return sorted(
         path
         for path in (project.data / kind).rglob("*")
-        if path.is_file() and path.suffix in (".parquet", ".json", ".duckdb")
+        if path.is_file() and path.suffix in (".parquet", ".json", ".duckdb", ".state")
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -90,6 +91,52 @@ def test_a_symbol_that_is_not_stored_or_on_two_exchanges_is_one_sentence(tmp_pat
     assert stored_ticks(tmp_path / "data", "X", exchange="b").events == 1
     with pytest.raises(Refusal, match="ticks: found no stored day of Y, allowed X; `mc ticks imp"):
         stored_ticks(tmp_path / "data", "Y")
+
+
+def test_a_stored_day_with_a_flipped_bit_is_named_and_not_read(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text(quotes(*[at(6, second) for second in range(500)]))
+    raw = RawTicks(tmp_path / "q.csv", symbol="X", exchange="x")
+    (day,), _, _ = write_days(raw, tmp_path / "data", "q")
+    whole = day.path.read_bytes()
+    copy = tmp_path / "copy.parquet"
+    for place in range(8, len(whole) - 8, len(whole) // 9):
+        for path in (day.path, copy):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        for read in (
+            lambda: stored_ticks(tmp_path / "data", "X"),
+            lambda: stored_days(tmp_path / "data"),
+            lambda: read_ticks(day.path),
+            lambda: read_ticks(copy),
+        ):
+            with pytest.raises((Refusal, MarketDataError), match=r"(2024-08-06|copy)\.parquet"):
+                read()
+    # Importing its files again makes it whole.
+    write_days(raw, tmp_path / "data", "q")
+    assert day.path.read_bytes() == whole
+
+
+def test_a_kept_file_of_ticks_that_is_damaged_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text(quotes(*[at(6, second) for second in range(500)]))
+    before = read_ticks(tmp_path / "q.csv", folder=tmp_path / "kept").identity
+    (kept,) = (tmp_path / "kept").glob("*.parquet")
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
+    assert read_ticks(tmp_path / "q.csv", folder=tmp_path / "kept").identity == before
+    assert kept.read_bytes() == whole
+
+
+def test_what_a_killed_import_left_goes_with_an_import_a_day_later(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text(quotes(at(6, 5)))
+    raw = RawTicks(tmp_path / "q.csv", symbol="X", exchange="x")
+    (day,), _, _ = write_days(raw, tmp_path / "data", "q")
+    old, young = day.path.parent / ".1.import", day.path.parent / ".2.import"
+    for left in (old, young):
+        left.mkdir()
+        (left / "2024-08-06.parquet").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    write_days(raw, tmp_path / "data", "q")
+    assert not old.exists()
+    assert young.exists()
 
 
 # --- the command ------------------------------------------------------------------------------

@@ -347,6 +347,26 @@ def test_a_ledger_that_cannot_be_written_loses_no_trial(make_study: Make, tmp_pa
     assert len(read_trials(tmp_path / "data")) == 1
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_job_that_is_dropped_on_a_full_disk_says_so_once_and_without_a_traceback(
+    make_study: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture, closed: bool
+) -> None:
+    (tmp_path / "data").write_text("in the way")
+    job = make_study().prepare(ledger=tmp_path / "data", workers=1)
+    job.run([{"fast": 3, "slow": 10}])
+    if closed:
+        with pytest.raises(mc.StorageError, match="cannot write"):
+            job.close()
+    unraisable: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", unraisable.append)
+        del job
+        gc.collect()
+    assert unraisable == []
+    said = [record.getMessage() for record in caplog.records]
+    assert [text.startswith("cannot write") for text in said] == ([] if closed else [True])
+
+
 def test_a_run_in_memory_is_counted_where_a_ledger_is_given(
     make_study: Make, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from engine.errors import Refusal
 from engine.jobs import StudyFailed
 from engine.studies import Study, load_study
 from tests.mutated_yaml import assert_one_sentence, mutated
@@ -66,6 +67,13 @@ def test_mutated_studies_run_or_are_refused_in_one_sentence(tmp_path: Path, mark
     ran, refused = _check_studies(range(120), tmp_path, market)
     assert ran >= 10
     assert refused >= 50
+
+
+def test_a_path_that_no_machine_holds_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    file = tmp_path / "endless.yaml"
+    file.write_text(STUDIES[0].replace("steps: 60", "steps: 1000000000000"))
+    with pytest.raises(Refusal, match=r"source\.steps: found 1000000000000, allowed .* 100000000"):
+        load_study(file)
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ TICKS = "tests/engine/ticks/test_twin.py"
 CHECKED_BY = {
     "engine/ticks/accounts.py": TICKS,
     "engine/ticks/bar_indicators.py": "tests/engine/ticks/test_bar_indicators.py",
+    "engine/ticks/batch_form.py": "tests/engine/ticks/test_batch_form.py",
     "engine/ticks/compiling.py": TICKS,
     "engine/ticks/exchange.py": TICKS,
     "engine/ticks/feed.py": "tests/engine/ticks/test_latency.py",

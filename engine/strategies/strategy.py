@@ -22,7 +22,7 @@ from engine.strategies.warm_up import bars_before
 __all__ = ["Strategy"]
 
 _HOOKS = ("on_start", "on_bar", "on_finish")
-_TICK_HOOKS = ("on_start", "on_tick", "on_fill", "on_finish")
+_TICK_HOOKS = ("on_start", "on_tick", "on_ticks", "on_fill", "on_finish")
 
 
 class Strategy(OptionBuilders):
@@ -57,7 +57,8 @@ class Strategy(OptionBuilders):
     ``target`` with the share of equity to hold from each bar on (NaN: no change), reading whole
     arrays ``bars.close``, ``bars.hour`` and ``self.fast_mean``; with several symbols ``target`` has
     shape (symbols, bars) and ``bars[1].close`` is the second's. Nothing stops it from reading
-    ahead: audit it.
+    ahead: audit it. On quote ticks ``on_tick`` and ``on_ticks(self, ticks, target)`` are the two
+    forms.
 
     Numbers assigned to ``self`` must be declared in the class body; they start anew with every
     simulation. Names in capitals are constants. A word is compared with ``==``, ``!=`` or ``in``; a
@@ -138,8 +139,8 @@ class Strategy(OptionBuilders):
 
     @classmethod
     def hears_ticks(cls) -> bool:
-        """Return whether it trades on quote ticks: it has ``on_tick``."""
-        return "on_tick" in cls.hooks()
+        """Return whether it trades on quote ticks: it has ``on_tick`` or ``on_ticks``."""
+        return not {"on_tick", "on_ticks"}.isdisjoint(cls.hooks())
 
     @classmethod
     def check_hooks(cls) -> None:
@@ -163,7 +164,7 @@ class Strategy(OptionBuilders):
                     function.__code__.co_firstlineno,
                     f"found {name}, allowed {', '.join(hooks)} or signals",
                 )
-        if not {"on_start", "on_bar", "on_tick", "signals"} & set(found):
+        if not {"on_start", "on_bar", "on_tick", "on_ticks", "signals"} & set(found):
             raise StrategyError(
                 f"{cls.__name__}: found no hook, allowed on_bar, on_tick, on_start or signals"
             )

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
 
-__all__ = ["CHUNK_COLUMNS", "NO_STAMP", "ArrayTicks", "TickChunk", "TickStream"]
+__all__ = ["CHUNK_COLUMNS", "NO_STAMP", "ArrayTicks", "TickChunk", "TickStream", "joined_ticks"]
 
 #: Local time of an event that has none.
 NO_STAMP: Final = -1
@@ -96,6 +96,12 @@ class TickChunk:
         for name in CHUNK_COLUMNS:
             object.__setattr__(made, name, getattr(self, name)[first:end])
         return made
+
+
+def joined_ticks(first: TickChunk, second: TickChunk) -> TickChunk:
+    """Return the events of one chunk and those of the next."""
+    pairs = ((getattr(first, name), getattr(second, name)) for name in CHUNK_COLUMNS)
+    return TickChunk(*(np.concatenate(pair) for pair in pairs))
 
 
 class TickStream(Protocol):

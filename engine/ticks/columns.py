@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import polars as pl
 
@@ -14,7 +14,7 @@ from engine.tables.numbers import decimal_mark, groups_thousands_by_apostrophe, 
 from engine.tables.timestamps import detect_format, parse_stamps
 from engine.ticks.stamps import stamp_cells
 
-__all__ = ["KINDS", "NUMBERS", "QUOTE", "TRADE", "Kind", "TickLayout"]
+__all__ = ["KINDS", "NAMED", "NUMBERS", "QUOTE", "TRADE", "Kind", "Naming", "TickLayout"]
 
 Kind = Literal["quotes", "trades", "events"]
 QUOTE: Final = ("bid_px", "ask_px", "bid_sz", "ask_sz")
@@ -63,6 +63,34 @@ _CAPITALS: Final = {"bid_sz": ("b", "B"), "ask_sz": ("a", "A")}
 _CLOCKS: Final = ("time", "timem", "clock", "timeofday")
 _SYMBOLS: Final = ("symbol", "ticker", "sym", "instrument")
 _EXCHANGES: Final = ("exchange", "venue", "exch")
+#: What the rows of a file are of one of: the field of `TickLayout`, and what it names.
+NAMED: Final = {"symbol": "instrument", "exchange": "exchange"}
+
+
+class Naming(NamedTuple):
+    """A column that says of what, or from where, the rows are."""
+
+    column: str
+    #: The name whose rows are read.
+    name: str
+    #: Whether rows of other names are passed over; without, they are refused.
+    chosen: bool
+
+    @classmethod
+    def of(
+        cls,
+        first: pl.DataFrame,
+        plain: dict[str, str],
+        spellings: tuple[str, ...],
+        wanted: str | None,
+    ) -> Naming | None:
+        """Find it in a first batch, None where nothing is named; `plain` has simple spellings."""
+        column = next((plain[item] for item in spellings if item in plain), None)
+        names = first[column].cast(pl.String).drop_nulls().to_list() if column else []
+        if column is None or not names:
+            return None
+        chosen = wanted is not None and wanted in names
+        return cls(column, wanted if chosen and wanted else names[0], chosen)
 
 
 @dataclass(frozen=True)
@@ -81,14 +109,10 @@ class TickLayout:
         Decimal mark.
     clock : str, optional
         Column of the time of day, where the stamps' column holds the day alone.
-    symbol : tuple of str, optional
-        Column that names the instrument, and the name whose rows are read.
-    exchange : str, optional
-        The first name in a column of exchanges.
+    symbol, exchange : Naming, optional
+        Columns of instruments and of exchanges, each with the name whose rows are read.
     where : str
         The file, the start of an error's sentence.
-    chosen : bool
-        Whether rows of other instruments are passed over.
     ticks : bool
         Prices such as ``110'165`` are points and 32nds, and not thousands.
     """
@@ -98,10 +122,9 @@ class TickLayout:
     formats: dict[str, str | None]
     decimal: Literal[".", ","] = "."
     clock: str | None = None
-    symbol: tuple[str, str] | None = None
-    exchange: str | None = None
+    symbol: Naming | None = None
+    exchange: Naming | None = None
     where: str = ""
-    chosen: bool = False
     ticks: bool = True
 
     @classmethod
@@ -113,6 +136,7 @@ class TickLayout:
         where: str,
         delimiter: str | None = None,
         symbol: str | None = None,
+        exchange: str | None = None,
     ) -> TickLayout:
         """Find the columns of a first batch.
 
@@ -128,8 +152,8 @@ class TickLayout:
             Name of the file.
         delimiter : str, optional
             Between the cells of a CSV file.
-        symbol : str, optional
-            Whose rows to read, of a file of several instruments.
+        symbol, exchange : str, optional
+            Whose rows to read, of a file of several instruments or exchanges.
 
         Raises
         ------
@@ -171,22 +195,15 @@ class TickLayout:
             # Nothing there yet: the two are written alike.
             formats["local_ts"] = formats["ts"]
         _check_instants(first, columns, formats, clock, where)
-        named = next((plain[item] for item in _SYMBOLS if item in plain), None)
-        names = first[named].cast(pl.String).drop_nulls().to_list() if named else []
-        venue = next((plain[item] for item in _EXCHANGES if item in plain), None)
-        venues = first[venue].cast(pl.String).drop_nulls().head(1).to_list() if venue else []
-        chosen = symbol is not None and symbol in names
-        wanted = symbol if chosen and symbol else next(iter(names), None)
         return cls(
             kind,
             columns,
             formats,
             decimal_mark(numbers, delimiter),
             clock,
-            (named, wanted) if named and wanted else None,
-            venues[0] if venues else None,
+            Naming.of(first, plain, _SYMBOLS, symbol),
+            Naming.of(first, plain, _EXCHANGES, exchange),
             where,
-            chosen,
             not groups_thousands_by_apostrophe(numbers),
         )
 

@@ -15,6 +15,7 @@ from engine.strategies.compiling import cast_of, tuple_function
 from engine.strategies.strategy import Strategy
 from engine.strategies.user_functions import namespace_of
 from engine.ticks import layout as at
+from engine.ticks.batch_form import BatchCalls, compile_batch, follow_target, is_batch
 from engine.ticks.hearing import catch_up, concerns, hear, leave_at, show
 from engine.ticks.indicators import indicators_of, starting_numbers
 from engine.ticks.linked import exchange_calls
@@ -37,6 +38,8 @@ class TickLoop(NamedTuple):
 
     advance: Callable[..., int]
     advance_raising: Callable[..., int]
+    #: What computes targets, of a strategy in the batch form.
+    batch: BatchCalls | None
 
 
 def compile_ticks(cls: type[Strategy], symbol_count: int) -> TickLoop:
@@ -69,6 +72,7 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
             hooks[name] = users_hook(function)
     on_start, on_tick = hooks["on_start"], hooks["on_tick"]
     on_fill, on_finish = hooks["on_fill"], hooks["on_finish"]
+    batch = None
     parameters = [cast_of(p, f"row[{i}]") for i, p in enumerate(cls.parameters.values())]
     parameter_count = len(parameters)
     decode = tuple_function("row", parameters)
@@ -76,6 +80,10 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
     clock, meet, serve = exchange_calls()
     refresh = _refreshing(cls, symbol_count)
     one = symbol_count == 1
+    if is_batch(cls):
+        batch = compile_batch(cls, symbol_count, decode, refresh)
+        # Indicators have moved when targets were computed.
+        on_tick, refresh = follow_target, _no_refresh
 
     @hook
     def follow(frame: int, encoded: int, first: int, end: int, ends: int) -> int:
@@ -155,7 +163,7 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
     def advance_raising(frame: int, encoded: int, first: int, end: int, ends: int) -> int:
         return follow(frame, encoded, first, end, ends)
 
-    return TickLoop(advance, advance_raising)
+    return TickLoop(advance, advance_raising, batch)
 
 
 def initial_state(cls: type[Strategy]) -> tuple[Any, Any]:
@@ -166,6 +174,11 @@ def initial_state(cls: type[Strategy]) -> tuple[Any, Any]:
     numbers = np.array([v if w else 0 for v, w in zip(values, whole, strict=True)], np.int64)
     behind = starting_numbers(cls)
     return np.append(fractions, behind), np.append(numbers, np.zeros(len(behind), np.int64))
+
+
+@part
+def _no_refresh(s: Any, t: int) -> None:
+    return
 
 
 def _refreshing(cls: type[Strategy], symbol_count: int) -> Any:

@@ -13,7 +13,7 @@ import polars as pl
 
 from engine.tables.errors import MarketDataError
 from engine.ticks.chunk import NO_STAMP, TickChunk
-from engine.ticks.columns import NUMBERS, QUOTE, Kind, TickLayout
+from engine.ticks.columns import NAMED, NUMBERS, QUOTE, Kind, TickLayout
 from engine.ticks.merge import in_order
 from engine.ticks.normalise import CLOCKS, Normaliser
 from engine.ticks.quarantine import TickCounts
@@ -121,7 +121,8 @@ class RawTicks:
         which order they come, from their first stamps.
     symbol, exchange : str, optional
         By default what a column says, or the first file's name and ``unknown``. Of a file of
-        several instruments the rows of `symbol` are read.
+        several instruments the rows of `symbol` are read, of several exchanges those of
+        `exchange`.
     clock : {"exchange", "local"}, optional
         Whose stamps order the events: by default the exchange's, where every file has them.
     negative_prices : bool
@@ -154,7 +155,7 @@ class RawTicks:
         kind: Kind | None = None,
     ) -> None:
         given = [paths] if isinstance(paths, Path | str) else list(paths)
-        self._given = (kind, dict(columns or {}), symbol)
+        self._given = (kind, dict(columns or {}), symbol, exchange)
         self._negative_prices = negative_prices
         if clock is not None and clock not in CLOCKS:
             raise MarketDataError("clock", repr(clock), "exchange or local")
@@ -168,17 +169,9 @@ class RawTicks:
                 raise MarketDataError(
                     layout.where, f"no {stamp} column", f"one in every file ({self.clock} clock)"
                 )
-        names = {layout.symbol[1]: layout.where for layout in layouts if layout.symbol}
-        if len(names) > 1:
-            raise MarketDataError(
-                "symbol",
-                " and ".join(f"{name} ({file})" for name, file in list(names.items())[:2]),
-                "files of one instrument",
-                hint="name the one to read as `symbol`, or read each by itself and merge them",
-            )
-        self.symbol = symbol or next(iter(names), _plain_name(files[0]))
-        venues = [layout.exchange for layout in layouts if layout.exchange]
-        self.exchange = exchange or next(iter(venues), "unknown")
+        named, venue = (_only(layouts, field, kind) for field, kind in NAMED.items())
+        self.symbol = symbol or named or _plain_name(files[0])
+        self.exchange = exchange or venue or "unknown"
         self._files: dict[Kind, list[tuple[Path, TickLayout]]] = {}
         for _, layout, file in sorted(
             ((_first_stamp(rows, layout, stamp), layout, file) for file, layout, rows in firsts),
@@ -259,6 +252,20 @@ def _check_worth(file: str, counts: TickCounts) -> None:
     if counts.quarantined > max(_MOST_BAD, counts.rows):
         found = f"{counts.quarantined:,} rows that are no events, and {counts.rows:,} that are"
         raise MarketDataError(file, found, "mostly quotes or trades")
+
+
+def _only(layouts: Sequence[TickLayout], field: str, kind: str) -> str | None:
+    """Return the name that all files have in a column, None where none has one."""
+    found = {layout.where: getattr(layout, field) for layout in layouts}
+    names = {naming.name: where for where, naming in found.items() if naming is not None}
+    if len(names) > 1:
+        raise MarketDataError(
+            field,
+            " and ".join(f"{name} ({file})" for name, file in list(names.items())[:2]),
+            f"files of one {kind}",
+            hint=f"name the one to read as `{field}`, or read each by itself and merge them",
+        )
+    return next(iter(names), None)
 
 
 def _lacks(files: list[tuple[Path, TickLayout]], stamp: str) -> bool:

@@ -6,6 +6,8 @@ import math
 from typing import Final
 
 NEVER: Final = 2**62
+#: Target of an event at which the batch form wants no order.
+NO_TARGET: Final = math.nan
 NANOSECONDS: Final = 1_000_000_000
 #: Marks of equity that are kept; when they are full every second goes, the interval doubles.
 MOST_MARKS: Final = 2048
@@ -261,10 +263,13 @@ RAISED: Final = 1
 TOO_MANY_RESPONSES: Final = 2
 NOT_FINITE: Final = 3
 ENDLESS: Final = 4
+READ_AHEAD: Final = 5
 STATUS_TEXTS: Final = {
     OK: "",
     RAISED: "the strategy raised an error",
     TOO_MANY_RESPONSES: f"more than {RESPONSE_ROOM} fills and cancellations were not yet heard of",
     NOT_FINITE: "net_pnl is not finite",
+    READ_AHEAD: "on_ticks reads ahead: without the later half of the first block it fills other "
+    "targets",
     ENDLESS: "orders and answers without end between two events: give them a latency",
 }

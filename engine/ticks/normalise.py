@@ -9,7 +9,7 @@ import polars as pl
 
 from engine.tables.errors import MarketDataError
 from engine.tables.numbers import parse_numbers
-from engine.ticks.columns import NUMBERS, QUOTE, TRADE, TickLayout
+from engine.ticks.columns import NAMED, NUMBERS, QUOTE, TRADE, Naming, TickLayout
 from engine.ticks.quarantine import TickCounts, bad_rows, reasons_of
 from engine.ticks.stamps import nanoseconds, stamp_cells
 
@@ -83,11 +83,12 @@ class Normaliser:
         Raises
         ------
         MarketDataError
-            If the rows are of several instruments: their quotes are no one book.
+            If the rows are of several instruments or exchanges: their quotes are no one book.
         """
-        kept = self._of_symbol(raw, layout)
-        if kept is not None:
-            raw, numbers = raw.filter(kept), numbers.filter(kept)
+        for field in NAMED:
+            kept = _named(raw, layout, field)
+            if kept is not None:
+                raw, numbers = raw.filter(kept), numbers.filter(kept)
         frame = self._parsed(raw, layout)
         if self._level is None:
             self._level = _median_price(frame)
@@ -138,24 +139,6 @@ class Normaliser:
                 f"{off:,} of {self._seen:,} prices ten times or a tenth of the others",
                 "prices in one unit",
             )
-
-    def _of_symbol(self, raw: pl.DataFrame, layout: TickLayout) -> pl.Series | None:
-        """Which rows are of the wanted instrument, where a column names it and there are others."""
-        if layout.symbol is None:
-            return None
-        column, name = layout.symbol
-        cells = raw[column].cast(pl.String)
-        others = cells.filter((cells != name).fill_null(value=False))
-        if others.is_empty():
-            return None
-        if not layout.chosen:
-            raise MarketDataError(
-                f"{layout.where}: column {column}",
-                f"{name} and {others[0]}",
-                "one instrument in a file",
-                hint="name the one to read as `symbol`",
-            )
-        return cells == name
 
     def _parsed(self, raw: pl.DataFrame, layout: TickLayout) -> pl.DataFrame:
         """Canonical columns of rows, before any rule."""
@@ -230,6 +213,25 @@ class Normaliser:
         if isinstance(last, int):
             self._last = last
         return frame
+
+
+def _named(raw: pl.DataFrame, layout: TickLayout, field: str) -> pl.Series | None:
+    """Which rows have the wanted name, where a column has names and there are others."""
+    naming: Naming | None = getattr(layout, field)
+    if naming is None:
+        return None
+    cells = raw[naming.column].cast(pl.String)
+    others = cells.filter((cells != naming.name).fill_null(value=False))
+    if others.is_empty():
+        return None
+    if not naming.chosen:
+        raise MarketDataError(
+            f"{layout.where}: column {naming.column}",
+            f"{naming.name} and {others[0]}",
+            f"one {NAMED[field]} in a file",
+            hint=f"name the one to read as `{field}`",
+        )
+    return cells == naming.name
 
 
 def _nulls(count: int, kind: pl.DataType) -> pl.Series:

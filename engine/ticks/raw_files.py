@@ -47,15 +47,16 @@ def raw_layout(
     kind: Kind | None = None,
     columns: dict[str, str] | None = None,
     symbol: str | None = None,
+    exchange: str | None = None,
 ) -> tuple[TickLayout, pl.DataFrame]:
     """Return how a file is read, and its first rows.
 
     Parameters
     ----------
-    path, kind, columns, symbol
+    path, kind, columns, symbol, exchange
         As of `raw_batches`.
     """
-    first = next(raw_batches(path, kind, columns, symbol))
+    first = next(raw_batches(path, kind, columns, symbol, exchange))
     return first.layout, first.rows
 
 
@@ -64,6 +65,7 @@ def raw_batches(
     kind: Kind | None = None,
     columns: dict[str, str] | None = None,
     symbol: str | None = None,
+    exchange: str | None = None,
 ) -> Iterator[RawBatch]:
     """Yield the rows of a file in bounded memory.
 
@@ -75,8 +77,8 @@ def raw_batches(
         What the rows are; by default what the columns say.
     columns : dict, optional
         Canonical name to the file's column, where the guess is wrong.
-    symbol : str, optional
-        Whose rows to read, of a file of several instruments.
+    symbol, exchange : str, optional
+        Whose rows to read, of a file of several instruments or exchanges.
 
     Raises
     ------
@@ -100,7 +102,7 @@ def raw_batches(
         batches = _csv_batches(path, names, delimiter, ragged) if names else iter(())
     for raw in batches:
         if layout is None:
-            layout = TickLayout.of(raw, kind, columns or {}, path.name, delimiter, symbol)
+            layout = TickLayout.of(raw, kind, columns or {}, path.name, delimiter, symbol, exchange)
         before += [row.number - first_row - place for place, row in enumerate(ragged, len(before))]
         places = np.arange(seen, seen + raw.height)
         numbers = pl.Series(first_row + places + np.searchsorted(before, places, "right"))

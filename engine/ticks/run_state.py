@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ __all__ = ["RunState"]
 
 _DESK: Final = "desk_"
 _CHUNK: Final = "chunk_"
+_BATCH: Final = "batch_"
 # Settings, which a run has anyway.
 _GIVEN: Final = ("rules", "times")
 
@@ -42,6 +43,10 @@ class RunState:
         Events that were not heard of yet.
     waiting_heard : ndarray of int64, shape (events,)
         When they are.
+    waiting_targets : ndarray of float64, shape (simulations, events)
+        What the batch form wants to hold at them; of no events without it.
+    batch : dict of str to ndarray
+        What the batch form carries from block to block.
     """
 
     desks: Desks
@@ -51,6 +56,8 @@ class RunState:
     ended: bool
     waiting: TickChunk | None
     waiting_heard: NDArray[np.int64]
+    waiting_targets: NDArray[np.float64]
+    batch: dict[str, NDArray[Any]]
 
     def to_bytes(self) -> bytes:
         """Return it as a compressed archive of arrays."""
@@ -61,12 +68,14 @@ class RunState:
         }
         if self.waiting is not None:
             arrays |= {_CHUNK + name: getattr(self.waiting, name) for name in CHUNK_COLUMNS}
+        arrays |= {_BATCH + name: array for name, array in self.batch.items()}
         content = io.BytesIO()
         np.savez_compressed(
             content,
             failed=self.failed,
             place=np.array([self.events, self.heard_last, int(self.ended)], np.int64),
             waiting_heard=self.waiting_heard,
+            waiting_targets=self.waiting_targets,
             **arrays,
         )
         return content.getvalue()
@@ -107,9 +116,10 @@ class RunState:
             if _CHUNK + "stamps" in found:
                 waiting = TickChunk(*(found[_CHUNK + name] for name in CHUNK_COLUMNS))
             events, heard_last, ended = found["place"].tolist()
+            batch = {n[len(_BATCH) :]: a for n, a in found.items() if n.startswith(_BATCH)}
             return cls(
                 Desks(**desks), found["failed"], events, heard_last, bool(ended), waiting,
-                found["waiting_heard"],
+                found["waiting_heard"], found["waiting_targets"], batch,
             )  # fmt: skip
         except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise Refusal("state", f"one that is damaged or of another run ({error})") from None

@@ -17,7 +17,8 @@ from engine.strategies.compiler_errors import explain
 from engine.strategies.failures import raised
 from engine.strategies.strategy import Strategy
 from engine.ticks import layout as at
-from engine.ticks.chunk import TickChunk, TickStream
+from engine.ticks.batch_run import BatchRun, whole_blocks
+from engine.ticks.chunk import TickChunk, TickStream, joined_ticks
 from engine.ticks.compiling import compile_ticks, initial_state
 from engine.ticks.feed import Feed
 from engine.ticks.keeping import RunKeeper
@@ -28,9 +29,13 @@ from engine.ticks.state import keep_chunk, new_desks, point_at
 
 __all__ = ["TickRun"]
 
+# Events, when they are heard of, and what the batch form of each set wants to hold at them.
+_Waiting = tuple[TickChunk, NDArray[np.int64], NDArray[np.float64]]
+
 # Events that all sets read before the next ones: they stay in the cache of a core.
 _BLOCK: Final = 8192
 _ARGUMENTS: Final = 5
+_BATCH_ARGUMENTS: Final = 7
 _FIRST_FILLS: Final = 1024
 
 
@@ -87,7 +92,8 @@ class TickRun:
         self.desks.whole_state[:, : len(whole)] = whole
         self._frames = self.desks.frames()
         self._feed = Feed(settings.latency.feed, seed, path)
-        self._pending: tuple[TickChunk, NDArray[np.int64]] | None = None
+        self._pending: _Waiting | None = None
+        self._batch = BatchRun(cls, len(parameters)) if self._loop.batch is not None else None
         self.failed = np.zeros(len(parameters), dtype=np.int8)
         self.events = 0
         self.ended = False
@@ -101,7 +107,8 @@ class TickRun:
             keeper.resume(self)
         if self.ended:
             return
-        for chunk in stream.chunks(self.events):
+        chunks = stream.chunks(self.events)
+        for chunk in chunks if self._batch is None else whole_blocks(chunks):
             self.take(chunk)
             if keeper is not None:
                 keeper.offer(self)
@@ -118,10 +125,13 @@ class TickRun:
 
     def state(self) -> bytes:
         """Return what is carried from the last chunk to the next, from which `restore` goes on."""
-        waiting, heard = self._pending or (None, np.empty(0, np.int64))
+        nothing = None, np.empty(0, np.int64), np.empty((len(self.failed), 0))
+        waiting, heard, targets = self._pending or nothing
+        batch = {} if self._batch is None else self._batch.carried()
         state = RunState(
-            self.desks, self.failed, self.events, self._feed.latest, self.ended, waiting, heard
-        )
+            self.desks, self.failed, self.events, self._feed.latest, self.ended,
+            waiting, heard, targets, batch,
+        )  # fmt: skip
         return state.to_bytes()
 
     def restore(self, content: bytes) -> None:
@@ -139,39 +149,46 @@ class TickRun:
         self._feed.events, self._feed.latest = state.events, state.heard_last
         self._pending = None
         if state.waiting is not None:
-            self._pending = state.waiting, state.waiting_heard
+            self._pending = state.waiting, state.waiting_heard, state.waiting_targets
+        if self._batch is not None:
+            self._batch.carry_on(state.batch)
 
     def take(self, chunk: TickChunk) -> None:
         """Run every set through the next events.
 
         An event is at the exchange before it is heard of: those that are not heard of yet wait for
-        the next chunk, in front of which they are put.
+        the next chunk, in front of which they are put. Of the batch form a chunk is a block.
         """
         if len(chunk) == 0:
             return
         heard = self._feed.heard(chunk)
+        targets = self._targets(chunk, heard)
         self.events += len(chunk)
         begin, told = 0, 0
         if self._pending is not None:
-            waiting, waiting_heard = self._pending
+            waiting, waiting_heard, waiting_targets = self._pending
             # Once an event is later than all that wait, these have been heard of.
             begin = int(np.searchsorted(chunk.stamps, waiting_heard[-1], side="right")) + 1
             begin = min(begin, len(chunk))
-            bridge = _joined(waiting, chunk.part(0, begin))
+            bridge = joined_ticks(waiting, chunk.part(0, begin))
             bridge_heard = np.concatenate([waiting_heard, heard[:begin]])
-            told = self._through(bridge, bridge_heard, len(waiting), len(bridge), 0)
+            bridge_targets = np.hstack([waiting_targets, targets[:, :begin]])
+            crossing = bridge, bridge_heard, bridge_targets
+            told = self._through(crossing, len(waiting), len(bridge), 0)
             if begin == len(chunk):
-                self._pending = bridge.part(told, len(bridge)), bridge_heard[told:]
+                rest = bridge.part(told, len(bridge))
+                self._pending = rest, bridge_heard[told:], bridge_targets[:, told:]
                 return
             told -= len(waiting)
-        told = self._through(chunk, heard, begin, len(chunk), told)
-        self._pending = _copied(chunk.part(told, len(chunk))), heard[told:].copy()
+        told = self._through((chunk, heard, targets), begin, len(chunk), told)
+        rest = _copied(chunk.part(told, len(chunk)))
+        self._pending = rest, heard[told:].copy(), targets[:, told:].copy()
 
     def finish(self) -> None:
         """Let the strategies hear of what is under way up to the last event, and end."""
         if self._pending is not None:
-            chunk, heard = self._pending
-            self._through(chunk, heard, len(chunk), len(chunk), 0, ends=1)
+            count = len(self._pending[0])
+            self._through(self._pending, count, count, 0, ends=1)
             self._pending = None
             self._close()
         self.ended = True
@@ -191,6 +208,8 @@ class TickRun:
             path=self._path,
         )
         again.__dict__["_kernel"] = self._loop.advance_raising
+        if self._loop.batch is not None:
+            again.__dict__["_fill"] = self._loop.batch.fill_raising
         try:
             again.follow(stream)
         except Exception as error:
@@ -253,17 +272,18 @@ class TickRun:
             if not np.isfinite(worth):
                 self.failed[number] = at.NOT_FINITE
 
-    def _through(
-        self,
-        chunk: TickChunk,
-        heard: NDArray[np.int64],
-        begin: int,
-        end: int,
-        told: int,
-        ends: int = 0,
-    ) -> int:
+    def _targets(self, chunk: TickChunk, heard: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what the batch form wants to hold; of no events without it."""
+        if self._batch is None:
+            return np.empty((len(self.failed), 0))
+        return self._batch.targets(
+            chunk, heard, self._frames, self._encoded, self.failed, self._fill
+        )
+
+    def _through(self, events: _Waiting, begin: int, end: int, told: int, ends: int = 0) -> int:
         """Run all sets from event `begin` to `end`; return the first event not yet heard of."""
-        arrays = point_at(self._frames, chunk, heard)
+        chunk, heard, targets = events
+        arrays = point_at(self._frames, chunk, heard, targets)
         # Counted events of a simulation are those before `told`, whatever chunk they were in.
         self.desks.counts[:, at.LOCAL] = told
         size = _BLOCK if len(self._frames) > 1 else max(end - begin, 1)
@@ -299,18 +319,21 @@ class TickRun:
         keep_chunk(self._frames, self.desks.frames())
 
     @cached_property
+    def _fill(self) -> Any:
+        assert self._loop.batch is not None
+        try:
+            address_of_compiled(self._loop.batch.fill, _BATCH_ARGUMENTS)
+        except COMPILER_ERRORS as error:
+            raise explain(error, self._cls) from error
+        return self._loop.batch.fill
+
+    @cached_property
     def _kernel(self) -> Any:
         try:
             address_of_compiled(self._loop.advance, _ARGUMENTS)
         except COMPILER_ERRORS as error:
             raise explain(error, self._cls) from error
         return self._loop.advance
-
-
-def _joined(first: TickChunk, second: TickChunk) -> TickChunk:
-    return TickChunk(
-        *(np.concatenate(pair) for pair in zip(_arrays(first), _arrays(second), strict=True))
-    )
 
 
 def _copied(chunk: TickChunk) -> TickChunk:

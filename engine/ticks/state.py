@@ -19,6 +19,8 @@ _OF_CHUNK: Final = (
     *("stamps", "heard", "bid", "ask", "bid_size", "ask_size"),
     *("trade_price", "trade_size", "trade_side", "symbol"),
 )
+# Behind them what a simulation of the batch form wants to hold: a row of its own for each.
+_TARGET: Final = "target"
 _WHOLE: Final = {"stamps": "int64", "heard": "int64", "trade_side": "int8", "symbol": "int32"}
 
 
@@ -148,29 +150,37 @@ def new_desks(
 
 
 def point_at(
-    frames: NDArray[np.int64], chunk: TickChunk, heard: NDArray[np.int64]
+    frames: NDArray[np.int64],
+    chunk: TickChunk,
+    heard: NDArray[np.int64],
+    targets: NDArray[np.float64],
 ) -> tuple[NDArray[Any], ...]:
-    """Let frames read a chunk; return its arrays, which must be kept until the next."""
+    """Let frames read a chunk; return its arrays, which must be kept until the next.
+
+    `targets` has a row for each frame, of shape (frames, events), or of none where nobody reads it.
+    """
     arrays = (
         *(chunk.stamps, heard, chunk.bid_price, chunk.ask_price, chunk.bid_size, chunk.ask_size),
         *(chunk.trade_price, chunk.trade_size),
         *(chunk.trade_side, chunk.symbol),
     )
     frames[:, _CHUNK : _CHUNK + len(arrays)] = [array.ctypes.data for array in arrays]
+    rows = targets.strides[0] * np.arange(len(frames))
+    frames[:, _CHUNK + len(arrays)] = targets.ctypes.data + rows
     frames[:, _EVENTS] = len(chunk)
-    return arrays
+    return (*arrays, targets)
 
 
 def keep_chunk(frames: NDArray[np.int64], anew: NDArray[np.int64]) -> None:
     """Let frames name the arrays of other desks, and the chunk that they name already."""
-    anew[:, _CHUNK : _CHUNK + len(_OF_CHUNK)] = frames[:, _CHUNK : _CHUNK + len(_OF_CHUNK)]
+    anew[:, _CHUNK:_SYMBOLS] = frames[:, _CHUNK:_SYMBOLS]
     anew[:, _EVENTS] = frames[:, _EVENTS]
     frames[:] = anew
 
 
 _ARRAYS: Final = len(fields(Desks))
 _CHUNK: Final = _ARRAYS
-_SYMBOLS: Final = _ARRAYS + len(_OF_CHUNK)
+_SYMBOLS: Final = _ARRAYS + len(_OF_CHUNK) + 1
 _STATE_ROOM: Final = _SYMBOLS + 1
 _FILL_ROOM: Final = _SYMBOLS + 2
 _EVENTS: Final = _SYMBOLS + 3
@@ -202,7 +212,7 @@ _LAYOUT: Final[Layout] = {
     "fill_numbers": ("float64", (Entry(_FILL_ROOM), at.FILL_NUMBERS)),
     "log": ("int64", (Entry(_FILL_ROOM), at.LOG_WIDTH)),
     "log_numbers": ("float64", (Entry(_FILL_ROOM), at.LOG_NUMBERS)),
-    **{name: (_WHOLE.get(name, "float64"), (Entry(_EVENTS),)) for name in _OF_CHUNK},
+    **{name: (_WHOLE.get(name, "float64"), (Entry(_EVENTS),)) for name in (*_OF_CHUNK, _TARGET)},
 }
 
 # Called inside compiled code: the simulation whose frame is at an address.

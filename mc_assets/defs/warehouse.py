@@ -12,6 +12,7 @@ from mc_assets.defs.nightly_simulations import nightly_simulations
 from mc_assets.defs.panel import panel
 from mc_assets.defs.source_realism import source_realism
 from mc_assets.defs.statistics import statistics
+from mc_assets.defs.ticks import ticks
 from mc_assets.resources import Laboratory
 from mc_assets.warehouse import publish_warehouse
 
@@ -29,7 +30,7 @@ _WHOLE = dg.AssetCheckSpec(
     group_name="publish",
     kinds={"duckdb", "sql"},
     owners=["team:quant"],
-    deps=[bars, calibrations, source_realism, nightly_simulations, statistics, panel],
+    deps=[bars, calibrations, source_realism, nightly_simulations, statistics, panel, ticks],
     # Only one run may rebuild the file at a time.
     pool="warehouse",
     freshness_policy=made_at_night(),

@@ -37,6 +37,10 @@ _STAMPS = _table()["ts"].to_numpy()
         (_table(ask_sz=None), "a.csv: found columns .*, allowed quotes with a ask_sz column"),
         (_table(ts=_STAMPS[::-1]), "a.csv: found 59 of 60 rows earlier than a row before them"),
         (_table(symbol=["X", "Y"] * 30), "a.csv: column symbol: found X and Y, allowed one instru"),
+        (
+            _table(exchange=["binance"] * 50 + ["okx"] * 10),
+            "a.csv: column exchange: found binance and okx, allowed one exchange in a file; name",
+        ),
         (_table(ask_px=100.0 * _BID), "a.csv: found 60 of 60 prices ten times or a tenth of the"),
         (_table(bid_px=_BID + 0.1, ask_px=_BID), r"ticks: found no event in 60 rows \(60 crossed"),
         (_table(bid_px=["dear"] * _ROWS), r"ticks: found no event in 60 rows \(60 "),
@@ -70,3 +74,15 @@ def test_bars_in_place_of_ticks_are_refused_by_name() -> None:
 def test_the_table_itself_is_read(tmp_path: Path) -> None:
     _table().write_csv(tmp_path / "a.csv")
     assert mc.read_ticks(tmp_path / "a.csv").events == _ROWS
+
+
+def test_of_a_file_of_two_exchanges_the_one_that_is_named_is_read(tmp_path: Path) -> None:
+    venues = ["binance", "okx"] * (_ROWS // 2)
+    _table(exchange=venues).write_csv(tmp_path / "a.csv")
+    named = mc.read_ticks(tmp_path / "a.csv", exchange="okx", folder=tmp_path / "kept")
+    found = np.concatenate([chunk.bid_price for chunk in named.chunks()])
+    assert np.array_equal(found, _BID[1::2])
+    _table(exchange=["okx"] * _ROWS).write_csv(tmp_path / "b.csv")
+    _table(exchange=["binance"] * _ROWS).write_csv(tmp_path / "c.csv")
+    with pytest.raises(mc.Refusal, match=r"exchange: found okx \(b.csv\) and binance \(c.csv\)"):
+        mc.RawTicks([tmp_path / "b.csv", tmp_path / "c.csv"])

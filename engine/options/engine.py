@@ -31,8 +31,9 @@ __all__ = ["OPTIONS_VERSION", "OptionEngine"]
 #: Raised when the same study of options would give other numbers: golden hashes guard it.
 OPTIONS_VERSION: Final = "4"
 
-# Models of closed forms, by what `dynamics_of` knows of them.
-_CLOSED_FORMS: Final = ("gbm", "schwartz_1f", "schwartz_2f", "rolling_futures")
+# What errors name: models of closed forms, by what `dynamics_of` knows of them.
+_WITH_FUTURES: Final = "schwartz_1f, schwartz_2f, rolling_futures"
+_CLOSED_FORMS: Final = f"gbm, {_WITH_FUTURES}"
 _PLAIN: Final = "with neither seasons nor a start_variance"
 
 # What else an `Execution` sets is of orders in the underlying.
@@ -184,15 +185,15 @@ class OptionEngine:
                 f"model on paths of {_told(source, _CLOSED_FORMS)}, "
                 "of which no closed form is known",
                 "a number, realised, smile or surface; "
-                f"model on {', '.join(_CLOSED_FORMS)} {_PLAIN}",
+                f"model on {_CLOSED_FORMS} {_PLAIN}",
             )
         futures = [names for names in known if "model.kappa" in names]
         if self.terms.underlying == "future" and not futures:
             raise Refusal(
                 "options.underlying",
-                f"future on paths of {_told(source, _CLOSED_FORMS[1:])}, "
+                f"future on paths of {_told(source, _WITH_FUTURES)}, "
                 "which have no futures in closed form",
-                f"price; future on {', '.join(_CLOSED_FORMS[1:])} {_PLAIN}",
+                f"price; future on {_WITH_FUTURES} {_PLAIN}",
             )
         if self.terms.underlying == "price" and self.terms.volatility.kind == "model" and futures:
             raise Refusal(
@@ -249,6 +250,6 @@ def _check_execution(execution: Execution) -> None:
             )
 
 
-def _told(source: str, models: tuple[str, ...]) -> str:
+def _told(source: str, models: str) -> str:
     """Return a source's name, and what of it may be why it has no closed form."""
-    return f"{source} as it is set here" if source in models else source
+    return f"{source} as it is set here" if source in models.split(", ") else source

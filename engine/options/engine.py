@@ -184,8 +184,7 @@ class OptionEngine:
                 "options.volatility",
                 f"model on paths of {_told(source, _CLOSED_FORMS)}, "
                 "of which no closed form is known",
-                "a number, realised, smile or surface; "
-                f"model on {_CLOSED_FORMS} {_PLAIN}",
+                f"a number, realised, smile or surface; model on {_CLOSED_FORMS} {_PLAIN}",
             )
         futures = [names for names in known if "model.kappa" in names]
         if self.terms.underlying == "future" and not futures:

@@ -185,7 +185,14 @@ def named_instrument(given: Any) -> Any:
     """
     if isinstance(given, str):
         return _preset(given)
-    if not isinstance(given, dict) or "preset" not in given:
+    if not isinstance(given, dict):
+        return given
+    if "preset" not in given:
+        for name in ("session", "margin"):
+            if given.get(name) == "published":
+                raise Refusal(
+                    name, "'published' without a preset", f"beside preset: {', '.join(FUTURES)}"
+                )
         return given
     terms = {name: value for name, value in given.items() if name != "preset"}
     preset = _preset(given["preset"])

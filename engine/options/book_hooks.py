@@ -60,6 +60,7 @@ from engine.options.book_underlying import rehedge, trade_underlying
 from engine.options.handles import CLOSE_LEGS, OPEN_LEGS
 from engine.options.layout import (
     BY_ORDER,
+    BY_RULES,
     EXPOSED,
     LEG_WIDTH,
     LEVEL,
@@ -204,11 +205,13 @@ def _serve(b: Any, rules: Any, bar: int) -> int:
 def _open(b: Any, rules: Any, group: int, contracts: float, bar: int) -> int:
     row = free_row(b, rules)
     known = 0 <= group < b.groups.shape[0]
-    sized = contracts > 0.0 or contracts != contracts
+    by_rules = contracts == BY_RULES
+    sized = by_rules or (contracts > 0.0 and math.isfinite(contracts))
     if row < 0 or not known or not sized or math.isnan(b.series[LEVEL, bar]):
         b.totals[REJECTED] += 1.0
         return NOT_OPENED
-    before, b.account[ASKED] = b.totals[REJECTED], contracts
+    before = b.totals[REJECTED]
+    b.account[ASKED] = math.nan if by_rules else contracts
     b.account[PART_CROSSED] = b.groups[group, GROUP_CROSSED]
     count = int(b.groups[group, GROUP_SIZE])
     begin = RULES_WIDTH + int(b.groups[group, GROUP_FIRST]) * LEG_WIDTH

@@ -29,7 +29,12 @@ from engine.strategies.strategy import Strategy
 __all__ = ["OPTIONS_VERSION", "OptionEngine"]
 
 #: Raised when the same study of options would give other numbers: golden hashes guard it.
-OPTIONS_VERSION: Final = "3"
+OPTIONS_VERSION: Final = "4"
+
+# What errors name: models of closed forms, by what `dynamics_of` knows of them.
+_WITH_FUTURES: Final = "schwartz_1f, schwartz_2f, rolling_futures"
+_CLOSED_FORMS: Final = f"gbm, {_WITH_FUTURES}"
+_PLAIN: Final = "with neither seasons nor a start_variance"
 
 # What else an `Execution` sets is of orders in the underlying.
 _READ: Final = frozenset({"cash", "risk_free_rate"})
@@ -177,16 +182,17 @@ class OptionEngine:
         if self.terms.volatility.kind == "model" and not known:
             raise Refusal(
                 "options.volatility",
-                f"model on paths of {source}, of which no closed form is known",
-                "a number, realised, smile or surface; "
-                "model on gbm, schwartz_1f, schwartz_2f, rolling_futures",
+                f"model on paths of {_told(source, _CLOSED_FORMS)}, "
+                "of which no closed form is known",
+                f"a number, realised, smile or surface; model on {_CLOSED_FORMS} {_PLAIN}",
             )
         futures = [names for names in known if "model.kappa" in names]
         if self.terms.underlying == "future" and not futures:
             raise Refusal(
                 "options.underlying",
-                f"future on paths of {source}, which has no futures",
-                "price; future on schwartz_1f, schwartz_2f, rolling_futures",
+                f"future on paths of {_told(source, _WITH_FUTURES)}, "
+                "which have no futures in closed form",
+                f"price; future on {_WITH_FUTURES} {_PLAIN}",
             )
         if self.terms.underlying == "price" and self.terms.volatility.kind == "model" and futures:
             raise Refusal(
@@ -241,3 +247,8 @@ def _check_execution(execution: Execution) -> None:
                 ", ".join(sorted(_READ)),
                 hint="costs, contract and margin of options stand in `options`",
             )
+
+
+def _told(source: str, models: str) -> str:
+    """Return a source's name, and what of it may be why it has no closed form."""
+    return f"{source} as it is set here" if source in models.split(", ") else source

@@ -23,6 +23,7 @@ from engine.execution.layout import (
     UNITS,
 )
 from engine.execution.state import Simulation, first_trading_bar
+from engine.options.layout import BY_RULES
 
 __all__ = [
     "CLOSE_LEGS",
@@ -89,7 +90,7 @@ def account_trades(s: Simulation, t: int, symbol: int) -> int:
 
 @part
 def order_open_legs(
-    s: Simulation, t: int, symbol: int, legs: float = 0.0, contracts: float = NAN
+    s: Simulation, t: int, symbol: int, legs: float = 0.0, contracts: float = BY_RULES
 ) -> int:
     """Open a position of legs at this close, all of them or none."""
     return _request(s, OPEN_LEGS, legs, contracts)

@@ -5,8 +5,9 @@ The compiler replaces every use by a call of `engine.options.handles`; none of t
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+from engine.options.layout import BY_RULES
 
 __all__ = ["OptionAccount", "OptionOrder"]
 
@@ -52,14 +53,15 @@ class OptionOrder:
     ['legs', 'call']
     """
 
-    def open_legs(self, legs: Any = 0.0, contracts: float = math.nan) -> int:
+    def open_legs(self, legs: Any = 0.0, contracts: float = BY_RULES) -> int:
         """Open a position of legs, all of them or none.
 
         `legs` is a tuple of legs that the class declares, by its name on ``self``; by default
         the first that it declares, such as ``legs``. Without `contracts` its size is that of the
         parameters `contracts`, `sizing` and `size`. Nothing is opened, and it counts among the
-        rejected orders, where `positions` are open, a leg has no contract or quote, or equity does
-        not cover the margin.
+        rejected orders, where `positions` are open, a leg has no contract or quote, equity does
+        not cover the margin, or `contracts` is no number above zero (an indicator without a value
+        yet, for one).
         """
         raise TypeError("order: allowed in the hooks of a strategy only, which are compiled")
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
+
+#: Contracts of an order of legs that is sized by the rules: a number that nothing comes to, while
+#: NaN is what a hook computes of what is not there.
+BY_RULES: Final = -sys.float_info.max
 
 #: Bars that are priced at once. Few of them are for nothing where a position is closed early;
 #: a whole number of vectors, and one more than the 21 days of a month have.

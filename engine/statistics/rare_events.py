@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,9 @@ from engine.statistics.moments import linear_mean
 __all__ = ["RareEvent", "rare_event"]
 
 Floats = NDArray[np.float64]
+
+# The square of a larger ratio is beyond what a double holds.
+_LARGEST_LOG: Final = 300.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def rare_event(
     Raises
     ------
     Refusal
-        If the shapes differ or a weight is not a number.
+        If the shapes differ, or something is no event or no weight.
 
     Notes
     -----
@@ -99,13 +103,26 @@ def rare_event(
     True
     """
     check_confidence(confidence)
-    hit, logs = np.asarray(met), np.asarray(log_weights, dtype=np.float64)
+    hit = np.asarray(met)
+    try:
+        logs = np.asarray(log_weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise Refusal("log_weights", "no array of numbers", "one number for each path") from None
     if hit.ndim != 1 or hit.shape != logs.shape or len(hit) == 0:
         raise Refusal("log_weights", f"shape {logs.shape}", f"(paths,) as of met, {hit.shape}")
     if unit < 1 or len(hit) % unit:
         raise Refusal("unit", str(unit), f"1 or more, a divisor of {len(hit)} paths")
     if np.isnan(logs).any():
         raise Refusal("log_weights", "a value that is not a number", "numbers, or minus infinity")
+    if logs.max() > _LARGEST_LOG:
+        raise Refusal(
+            "log_weights",
+            f"{logs.max():g}",
+            f"at most {_LARGEST_LOG:g}",
+            hint="they are logarithms of likelihood ratios, whose mean is 1",
+        )
+    if hit.dtype != np.bool_ and not np.isin(hit, (0, 1)).all():
+        raise Refusal("met", "values other than true and false", "whether each path met the event")
     hit, weights = hit.astype(np.bool_), np.exp(logs)
     layout = Layout.of(np.zeros(len(hit), dtype=np.int64), np.arange(len(hit)) // unit)
     values, layout = laid_out(np.where(hit, weights, 0.0), layout)

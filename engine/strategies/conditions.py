@@ -45,6 +45,7 @@ STEP_WIDTH: Final = 2
 DEEPEST: Final = 8
 
 _LONGEST: Final = 500
+_LARGEST: Final = 1e15
 _RELATIONS: Final[dict[type[ast.cmpop], int]] = {
     ast.Gt: ABOVE, ast.GtE: AT_LEAST, ast.Lt: BELOW, ast.LtE: AT_MOST,
 }  # fmt: skip
@@ -124,14 +125,15 @@ def read_condition(text: str, parameters: Mapping[str, Parameter] | None = None)
         found = f"{len(text)} characters" if isinstance(text, str) and text.strip() else repr(text)
         raise Refusal("when", found, f"{_ALLOWED}, at most {_LONGEST} characters")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        # In a block of YAML a condition may go over several lines.
+        tree = ast.parse(" ".join(text.split()), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise Refusal("when", repr(text), _ALLOWED) from None
     reader = _Reader(parameters or {})
     reader.condition(tree)
     if reader.deepest > DEEPEST:
         raise Refusal("when", f"{reader.deepest} conditions in each other", f"at most {DEEPEST}")
-    return Condition(text.strip(), tuple(reader.series), tuple(reader.steps))
+    return Condition(" ".join(text.split()), tuple(reader.series), tuple(reader.steps))
 
 
 class _Reader:
@@ -183,7 +185,7 @@ class _Reader:
     def _side(self, node: ast.expr) -> Any:
         """Return a series, a number or a parameter."""
         if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            return node.value
+            return self._number(node, node.value)
         if isinstance(node, ast.Name):
             return self._parameters.get(node.id) or Field(node.id)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -191,6 +193,8 @@ class _Reader:
             return self._made(node, lambda: -inner)
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
             left, right = self._side(node.left), self._side(node.right)
+            if isinstance(node.op, ast.Div) and isinstance(right, int | float) and right == 0:
+                raise self._refusal(node, "a divisor other than 0")
             return self._made(node, lambda: _OPERATIONS[type(node.op)](left, right))
         if isinstance(node, ast.Subscript):
             series, back = self._side(node.value), self._side(node.slice)
@@ -200,6 +204,11 @@ class _Reader:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Call):
             return self._output(node)
         raise self._refusal(node, "a number, a field of the bars or an indicator")
+
+    def _number(self, node: ast.expr, value: Any) -> Any:
+        if not abs(value) < _LARGEST:
+            raise self._refusal(node, f"numbers below {_LARGEST:.0e}")
+        return value
 
     def _indicator(self, node: ast.Call, name: str) -> Any:
         kind = _INDICATORS.get(name) or _INDICATORS.get(name.lower())
@@ -231,9 +240,10 @@ class _Reader:
             return make()
         except (StrategyError, Refusal) as error:
             told = _sentence(error)
-            raise self._refusal(node, told) from None
+            # What a declaration says has a `found` of its own, and a sentence has one.
+            raise Refusal("when", f"{ast.unparse(node)}: {told}") from None
         except (TypeError, ZeroDivisionError) as error:
-            raise self._refusal(node, f"what can be computed: {error}") from None
+            raise Refusal("when", f"{ast.unparse(node)} cannot be computed: {error}") from None
 
     def _refusal(self, node: ast.AST, allowed: str) -> Refusal:
         return Refusal("when", repr(ast.unparse(node)), allowed)

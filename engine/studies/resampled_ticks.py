@@ -21,6 +21,8 @@ from engine.ticks.timeline import Timeline, length_ns
 __all__ = ["ResampledTicks", "TickResampling", "resampled"]
 
 _SECOND: Final = 1_000_000_000
+# Nanoseconds of 10,000 days: more is a slip, and beyond what spans of time can spell.
+_LONGEST: Final = 10_000 * 86_400 * _SECOND
 
 
 class TickResampling(Settings):
@@ -160,6 +162,8 @@ def resampled(given: object, stream: TickStream) -> ResampledTicks:
             whole = length_ns(terms.length, "length")
             if whole % BAR_SPAN:
                 raise Refusal("length", repr(terms.length), "whole minutes, such as 10m or 1h")
+            if whole > _LONGEST:
+                raise Refusal("length", repr(terms.length), "at most 10000d")
     except Refusal as refusal:
         raise refusal.within("ticks.resample") from None
     return ResampledTicks(ticks=source, steps=max(whole // BAR_SPAN, 1))

@@ -110,20 +110,25 @@ def ingest_bars(
 
     Raises
     ------
-    ValueError
+    MarketDataError
         If a series is unknown.
     PipelineError
         If one could not be fetched, or has an error of quality; the others are stored.
     """
-    from mc_assets.market_data import load_series
+    from mc_assets.market_data import MarketDataError, load_series
+    from mc_assets.market_data.config import some
     from mc_assets.steps import bar_steps
     from mc_assets.tick_steps import tick_steps
 
     config = load_series(project.series)
     of_bars = {name for entry in config.series for name in (entry.key, entry.symbol)}
     of_ticks = {name for entry in config.ticks for name in (entry.key, entry.symbol)}
-    # A symbol may have bars and ticks; an unknown name is one of bars, and refused as such.
-    named = [name for name in series if name in of_bars or name not in of_ticks]
+    for name in series:
+        if name not in of_bars | of_ticks:
+            every = [*config.keys, *(entry.key for entry in config.ticks)]
+            raise MarketDataError("symbol", repr(name), some(every))
+    # A symbol may have bars and ticks.
+    named = [name for name in series if name in of_bars]
     bars = series_keys(project, named) if named or not series else []
     steps = bar_steps(project, bars, refetch=refetch, accept_withdrawn=accept_withdrawn)
     own = [

@@ -8,6 +8,9 @@ from mc_assets.project import Project
 
 __all__ = ["Pruned", "prune"]
 
+# A century: a number of days that dates can be counted back by.
+_MOST_DAYS = 36_500
+
 
 @dataclass(frozen=True)
 class Pruned:
@@ -68,6 +71,8 @@ def prune(
     from engine.files import as_files
     from engine.results import find_unused, remove_study, remove_unused, stored_studies
 
+    if older_than is not None and not 0 <= older_than <= _MOST_DAYS:
+        raise Refusal("older_than", f"{older_than:,} days", f"0 to {_MOST_DAYS:,}")
     known = stored_studies(as_files(project.data))
     if study is not None and study not in known:
         raise Refusal("study", f"no results of {study!r}", ", ".join(known) or "none are stored")

@@ -19,7 +19,10 @@ def prune(
         help="Also forget finished runs, with their logs, of more than so many days ago.",
     ),
     yes: bool = typer.Option(
-        False, "--yes/--dry-run", help="Remove; by default it is only said what would be."
+        False, "--yes", help="Remove; by default it is only said what would be."
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Remove nothing, which is the default; never beside --yes."
     ),
     as_json: bool = typer.Option(False, "--json", help="Print what was found as JSON."),
 ) -> None:
@@ -27,6 +30,8 @@ def prune(
     from mc_assets.answers.prune import prune as answer
     from mc_assets.project import Project
 
+    if yes and dry_run:
+        raise typer.BadParameter("found --yes beside --dry-run, allowed one of the two")
     done = answer(Project.from_environment(), study, older_than=older_than, remove=yes)
     if as_json:
         print_json(done)

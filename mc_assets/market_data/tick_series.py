@@ -80,14 +80,12 @@ class TickSeriesConfig(BaseModel):
         found: list[Path] = []
         for template in self.path:
             pattern = filled_path(
-                template, folder, field=f"{self.key}: path", symbol=self.symbol, day=day.isoformat()
+                template, folder, field="path", symbol=self.symbol, day=day.isoformat()
             )
             root = Path(pattern.anchor)
             found += sorted(root.glob(str(pattern.relative_to(root))))
         if not found:
-            raise MarketDataError(
-                f"{self.key}: path", f"no file of {day}", f"one at {', '.join(self.path)}"
-            )
+            raise MarketDataError("path", f"no file of {day}", f"one at {', '.join(self.path)}")
         return found
 
     @field_validator("path", mode="before")

@@ -334,5 +334,5 @@ def test_ingest_stores_the_days_of_the_series_file_that_are_not_stored(tmp_path:
         "[] []",
         "1",
     ]
-    assert "found 'nothing'" in done.stdout
+    assert "found 'nothing', allowed BTCUSDT@binance, ETHUSDT@binance" in done.stdout
     assert [day.events for day in stored_days(tmp_path / "data")] == [2, 2, 2, 2]

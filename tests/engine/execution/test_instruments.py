@@ -135,6 +135,8 @@ def test_an_account_on_published_margins_holds_what_they_allow(make_bars: MakeBa
         ({"preset": "equity", "session": "published"}, "found 'published' of equity, allowed ES"),
         ({"preset": "equity", "margin": "published"}, "found 'published' of equity, allowed ES"),
         ({"preset": "ES", "margin": "exchange"}, "found 'exchange', allowed published"),
+        ({"margin": "published"}, "margin: found 'published' without a preset, allowed beside"),
+        ({"session": "published"}, "session: found 'published' without a preset, allowed beside"),
         ({"preset": "ES", "tick": 1.0}, "Extra inputs are not permitted"),
     ],
 )

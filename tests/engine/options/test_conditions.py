@@ -15,6 +15,7 @@ from engine.errors import Refusal
 from engine.options.audit import audit_options
 from engine.options.built_ins import ShortStrangle
 from engine.options.layout import TAPE_COLUMNS
+from engine.strategies.conditions import read_condition
 from tests.engine.options.conftest import Ran, run_on
 
 Closes = NDArray[np.float64]
@@ -125,10 +126,12 @@ record: {trades: true, metrics: [bar_trading, options]}
         ("close", "options.when: found 'close', allowed comparisons by <, <=, >, >="),
         ("clse > 3", "options.when: found the field 'clse', allowed open, high, low, close"),
         ("foo(3) > close", "options.when: found 'foo', allowed adx, atr"),
-        ("close > sma(0)", "options.when: found 'sma(0)', allowed SMA: found period 0"),
-        ("close[-1] > 80", "options.when: found 'close[-1]', allowed"),
+        ("close > sma(0)", "options.when: sma(0): SMA: found period 0, allowed a whole number"),
+        ("close[-1] > 80", "options.when: close[-1]: an index: found -1, allowed a number of bars"),
         ("1 < 2", "options.when: found '1 < 2', allowed a series on one side"),
-        ("macd(12, 26, 9) > 0", "options.when: found 'macd(12, 26, 9)', allowed MACD has several"),
+        ("macd(12, 26, 9) > 0", "options.when: macd(12, 26, 9): MACD has several"),
+        ("close > 1e999", "options.when: found '1e309', allowed numbers below 1e+15"),
+        ("close / 0 > 1", "options.when: found 'close / 0', allowed a divisor other than 0"),
     ],
 )
 def test_a_condition_that_is_none_is_one_sentence(when: str, told: str) -> None:
@@ -138,6 +141,13 @@ def test_a_condition_that_is_none_is_one_sentence(when: str, told: str) -> None:
         ).run()
     assert str(caught.value).startswith(told)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).count("found ") <= 1
+
+
+def test_a_condition_may_go_over_several_lines() -> None:
+    found = read_condition("close > sma(5)\n  and close < 90\n")
+    assert found.text == "close > sma(5) and close < 90"
+    assert found.operations == read_condition(found.text).operations
 
 
 def test_a_condition_of_the_study_beside_that_of_the_strategy_is_refused() -> None:

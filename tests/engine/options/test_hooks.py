@@ -240,6 +240,37 @@ def test_mistakes_in_hooks_are_named() -> None:
         study.run()
 
 
+class Sized(OptionStrategy):
+    """As many contracts as the hook computes of a parameter."""
+
+    over = mc.Float(1.0, low=0.0, high=1.0)
+    legs = (PUT,)
+
+    def on_bar(self, bar: Any, order: Any, account: Any) -> None:
+        if account.open_positions == 0:
+            order.open_legs(contracts=self.over / self.over)
+
+
+class Endless(OptionStrategy):
+    """More contracts than there are."""
+
+    legs = (Leg(side="buy", right="put", otm=3.0, days=10),)
+
+    def on_bar(self, bar: Any, order: Any, account: Any) -> None:
+        order.open_legs(contracts=1.0 / (bar.close - bar.close))
+
+
+def test_a_number_of_contracts_that_is_none_opens_nothing(lognormal_closes: Closes) -> None:
+    closes = lognormal_closes[:2, :40]
+    sized = run_on(closes, Sized, [{"over": 0.0}, {"over": 1.0}], FEES).metrics
+    assert sized["trades"][:, 0].tolist() == [0.0, 0.0]
+    assert sized["rejected_orders"][:, 0].tolist() == [40.0, 40.0]
+    assert sized["trades"][:, 1].min() > 0.0
+    endless = run_on(closes, Endless, [{}], FEES).metrics
+    assert (endless["trades"] == 0.0).all()
+    assert (endless["rejected_orders"] == 40.0).all()
+
+
 def test_the_rules_of_a_built_in_strategy_have_no_hooks() -> None:
     assert get_strategy("short_strangle").hooks() == {}
     assert WhenFlat.hooks().keys() == {"on_bar"}

@@ -140,7 +140,19 @@ REFUSALS: list[tuple[Any, dict[str, Any], str]] = [
     (
         mc.GBM(),
         {"options": {"underlying": "future"}},
-        "options.underlying: found future on paths of gbm, which has no futures",
+        "options.underlying: found future on paths of gbm, which have no futures in closed form",
+    ),
+    (
+        mc.GBM(start_variance=mc.VarianceStart(variance=0.01, persistence=0.9, bar_years=1 / 252)),
+        {},
+        "options.volatility: found model on paths of gbm as it is set here, of which no closed "
+        "form is known, allowed a number, realised, smile or surface; model on gbm, schwartz_1f, "
+        "schwartz_2f, rolling_futures with neither seasons nor a start_variance",
+    ),
+    (
+        mc.Schwartz2F(seasonality=((0.1, 0.0),)),
+        {"options": {"underlying": "future"}},
+        "options.volatility: found model on paths of schwartz_2f as it is set here, of which",
     ),
     (mc.Schwartz1F(), {}, "options.underlying: found price at the volatility of schwartz_1f"),
     (

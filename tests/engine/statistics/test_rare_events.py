@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,10 +106,14 @@ def test_an_event_that_is_hardly_met_has_no_interval() -> None:
         ([True, False], [0.0], 1, "log_weights"),
         ([True, False], [0.0, math.nan], 1, "not a number"),
         ([True, False, True], [0.0, 0.0, 0.0], 2, "divisor of 3"),
+        ([True, False], ["likely", "not"], 1, "log_weights: found no array of numbers"),
+        ([True, False], [0.0, 1e6], 1, r"log_weights: found 1e\+06, allowed at most 300"),
+        ([0, 2], [0.0, 0.0], 1, "met: found values other than true and false"),
+        ([math.nan, 1.0], [0.0, 0.0], 1, "met: found values other than true and false"),
     ],
 )
 def test_wrong_input_is_refused_in_a_sentence(
-    met: list[bool], weights: list[float], unit: int, says: str
+    met: list[Any], weights: list[Any], unit: int, says: str
 ) -> None:
     with pytest.raises(Refusal, match=says):
         rare_event(met, weights, unit=unit)

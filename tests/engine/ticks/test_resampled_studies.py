@@ -127,6 +127,7 @@ def test_a_minute_without_a_quote_repeats_the_last() -> None:
         ({"method": "bootstrap", "block": "5 parsecs"}, r"ticks\.resample\.block: found '5 pars"),
         ({"method": "bootstrap", "block": "9h"}, r"ticks\.resample\.block: found '9h', allowed at"),
         ({"method": "bootstrap", "length": "90s"}, r"ticks\.resample\.length: found '90s', allow"),
+        ({"method": "bootstrap", "length": "10001d"}, r"ticks\.resample\.length: found '10001d'"),
         ({"method": "zero_intelligence", "block": "1s"}, r"ticks\.resample\.block: found '1s', al"),
         ("bootstrap", r"ticks\.resample: "),
     ],

@@ -117,6 +117,23 @@ def test_a_study_is_removed_when_that_is_confirmed_and_its_simulations_stay(home
     assert "5 simulations in 5 parts" in mc("prune")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--yes", "--dry-run"), "found --yes beside --dry-run, allowed one of the two"),
+        (("--yes", "--older-than", "36501"), "older_than: found 36,501 days, allowed 0 to 36,500"),
+        (("--older-than", "99999999999999"), "allowed 0 to 36,500"),
+    ],
+)
+def test_a_request_to_prune_that_cannot_be_meant_removes_nothing(
+    arguments: tuple[str, ...], told: str, home: Path, refused: Callable[..., str]
+) -> None:
+    mc("run", "quick")
+    mc("rm", "quick", "--yes")
+    assert told in " ".join(refused("prune", *arguments).split())
+    assert "5 simulations in 5 parts" in mc("prune", "--dry-run", "--older-than", "36500")
+
+
 def test_removing_what_there_is_not_is_refused(home: Path, refused: Callable[..., str]) -> None:
     assert refused("rm", "none").startswith("study: found 'none', allowed a YAML file or one of q")
 

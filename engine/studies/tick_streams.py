@@ -19,6 +19,7 @@ from engine.studies.resampled_ticks import resampled
 from engine.ticks import TickSettings, TickSource, TickStream, read_ticks
 from engine.ticks.bars import bars_of
 from engine.ticks.engine import TickEngine
+from engine.ticks.price_steps import check_tick
 
 __all__ = ["history_of", "on_ticks", "with_ticks"]
 
@@ -90,6 +91,9 @@ def on_ticks(
         )
     terms: Mapping[str, Any] = {k: v for k, v in definition.ticks.items() if k not in _PLACE}
     try:
-        return engine.on(stream, TickSettings.model_validate(dict(terms)))
+        settings = TickSettings.model_validate(dict(terms))
     except ValidationError as error:
         raise settings_refusal(error, TickSettings).within("ticks") from None
+    if not isinstance(stream, TickSource):
+        check_tick(stream, settings.tick)
+    return engine.on(stream, settings)

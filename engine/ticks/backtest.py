@@ -16,6 +16,7 @@ from engine.strategies.registry import get_strategy
 from engine.strategies.strategy import Strategy
 from engine.ticks.chunk import ArrayTicks, TickStream
 from engine.ticks.metrics import GROUP, TickMeasures
+from engine.ticks.price_steps import check_tick
 from engine.ticks.running import TickRun
 from engine.ticks.settings import TickSettings
 
@@ -97,6 +98,7 @@ def backtest_ticks(
     stream = stream_of(cls, ticks)
     if not isinstance(settings, TickSettings):
         settings = TickSettings.model_validate(dict(settings or {}))
+    check_tick(stream, settings.tick)
     execution = execution or Execution()
     rows = encoded(cls, parameters or {})
     run = TickRun(cls, rows, settings, execution.cash, stream.symbols, seed=seed, record_fills=True)

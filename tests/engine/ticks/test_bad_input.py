@@ -86,3 +86,23 @@ def test_of_a_file_of_two_exchanges_the_one_that_is_named_is_read(tmp_path: Path
     _table(exchange=["binance"] * _ROWS).write_csv(tmp_path / "c.csv")
     with pytest.raises(mc.Refusal, match=r"exchange: found okx \(b.csv\) and binance \(c.csv\)"):
         mc.RawTicks([tmp_path / "b.csv", tmp_path / "c.csv"])
+
+
+def test_a_tick_on_which_prices_do_not_lie_is_refused() -> None:
+    class Waits(mc.Strategy):
+        def on_tick(self, tick, order):
+            if tick.bid < 0.0:
+                order.market(1.0)
+
+    ticks = mc.ArrayTicks.from_frame(_table())
+    for off in (0.25, 1.0, 0.3):
+        sentence = rf"ticks.tick: found {off:g} beside prices such as 100.*, allowed the price step"
+        with pytest.raises(mc.Refusal, match=sentence):
+            mc.backtest_ticks(Waits, ticks, settings={"tick": off})
+        with pytest.raises(mc.Refusal, match=sentence):
+            mc.Study("off", ticks, Waits, ticks={"tick": off}).run()
+    dear = mc.ArrayTicks.from_frame(_table(bid_px=_BID + 61_737.05, ask_px=_BID + 61_737.15))
+    with pytest.raises(mc.Refusal, match=r"ticks\.tick: found 0.1 beside prices such as 61837"):
+        mc.backtest_ticks(Waits, dear, settings={"tick": 0.1})
+    for right in (0.1, 0.05, 0.0):
+        assert mc.backtest_ticks(Waits, ticks, settings={"tick": right}).metrics["fills"] == 0

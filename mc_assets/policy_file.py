@@ -15,7 +15,7 @@ from engine.studies.study_name import check_study_name
 from engine.yaml_text import YamlError, read_yaml_file
 from mc_assets.policy_files import MOST_TRAININGS
 
-__all__ = ["EvaluationDefinition", "PolicyFile", "TrainingDefinition"]
+__all__ = ["EvaluationDefinition", "PolicyFile", "RuleDefinition", "TrainingDefinition"]
 
 _LEAST_TRAININGS: Final = 5
 _MOST_EPISODES: Final = 10_000
@@ -57,6 +57,14 @@ class TrainingDefinition(Settings):
         return hidden
 
 
+class RuleDefinition(Settings):
+    """A rule that stands beside the trainings: long where a feature is above a number."""
+
+    feature: str = Field(description="One of the policy's features.")
+    above: float = Field(0.0, description="In the feature's own units.")
+    otherwise: Literal["flat", "short"] = Field("flat", description="What it is elsewhere.")
+
+
 class EvaluationDefinition(Settings):
     """On what the trainings are judged, beside buying and holding."""
 
@@ -72,6 +80,11 @@ class EvaluationDefinition(Settings):
         None, description="As of the policy; by default its own."
     )
     start: Any = Field(None, description="As of the policy; by default its own.")
+    rules: dict[str, RuleDefinition] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="Rules by name that the agent has to be ahead of, too.",
+    )
 
 
 class PolicyFile(Settings):

@@ -14,6 +14,8 @@ from mc_assets.policy_file import PolicyFile
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
+    from engine.environment import Policy
+    from engine.environment.played import PlayedEnvironments
     from engine.studies.definition import SourceDefinition
     from engine.studies.resolve_source import ResolvedSource
 
@@ -45,7 +47,7 @@ class PolicyWorlds:
         self._project, self._asked, self._file = project, asked, file
         self._seeds = asked.training_seeds()
         self._origin = self._resolved(asked.source, "", until=True)
-        #: A vector environment of training, normalised on its seeds.
+        #: Environments of training, normalised on its seeds.
         self.training = self._env(
             asked.source,
             self._origin,
@@ -125,6 +127,24 @@ class PolicyWorlds:
         self._check_held_out(env, origin)
         return env
 
+    def rules(self, env: Any) -> dict[str, Policy]:
+        """Return the rules that the agent is judged beside, by name.
+
+        Raises
+        ------
+        Refusal
+            If the feature of one is not observed.
+        """
+        from engine.environment.threshold_rule import threshold_rule
+
+        found = {}
+        for name, rule in self._asked.evaluation.rules.items():
+            try:
+                found[name] = threshold_rule(env, rule.feature, rule.above, rule.otherwise)
+            except Refusal as refusal:
+                raise refusal.within(f"evaluation.rules.{name}") from None
+        return found
+
     def _resolved(self, source: SourceDefinition, place: str, *, until: bool) -> ResolvedSource:
         from engine.studies.resolve_source import resolve_source
         from mc_assets.stored_market_data import StoredMarketData
@@ -146,8 +166,10 @@ class PolicyWorlds:
             raise refusal.within(place.rstrip(".")) from None
         return found
 
-    def _env(self, given: SourceDefinition, origin: ResolvedSource, count: int, **more: Any) -> Any:
-        from engine.environment import make_env
+    def _env(
+        self, given: SourceDefinition, origin: ResolvedSource, count: int, **more: Any
+    ) -> PlayedEnvironments:
+        from engine.environment.played import PlayedEnvironments
 
         asked = self._asked
         settings: dict[str, Any] = {
@@ -166,14 +188,7 @@ class PolicyWorlds:
         start = given.s0 if given.s0 is not None else origin.last_close
         if start is not None:
             settings["s0"] = start
-        try:
-            return make_env(asked.market, num_envs=min(count, _MOST_TOGETHER), **settings)
-        except ModuleNotFoundError as error:
-            raise Refusal(
-                "policy",
-                f"{error.name} is not installed",
-                hint="it comes with the extra `learning`",
-            ) from None
+        return PlayedEnvironments(min(count, _MOST_TOGETHER), asked.market, **settings)
 
     def check_affordable(self, env: Any, seeds: Sequence[int], field: str) -> None:
         """Refuse units that the cash cannot buy: nothing would trade, and nobody would know.

@@ -119,6 +119,12 @@ def _paper_journal() -> Schema:
     return JOURNAL_SCHEMA
 
 
+def _paper_comparison() -> Schema:
+    from mc_assets.paper.comparison_files import KEPT_COMPARISON_SCHEMA
+
+    return KEPT_COMPARISON_SCHEMA
+
+
 def _bars() -> Schema:
     from mc_assets.market_data.canonical import BARS_SCHEMA
 
@@ -170,6 +176,7 @@ STORED: Final[Mapping[str, Callable[[], Schema]]] = {
     "overfitting": _overfitting,
     "panel": _panel,
     "paper": _paper_journal,
+    "paper_comparison": _paper_comparison,
     "simulations": _simulations,
     "source_realism": _source_realism,
     "statistics": _statistics,

@@ -99,7 +99,9 @@ def walked_studies(folder: Path) -> dict[str, int]:
     for name, path in study_files(folder).items():
         asked = _content(path).get("walk_forward")
         if isinstance(asked, dict):
-            count = asked.get("windows", _WINDOWS)
+            dates = asked.get("dates")
+            # Of lengths of time the bars decide how many; the file says how many to offer.
+            count = len(dates) if isinstance(dates, list) else asked.get("windows", _WINDOWS)
             # What cannot be used is said when the study is read.
             found[name] = count if isinstance(count, int) and 0 < count <= 1_000 else 1
     return found

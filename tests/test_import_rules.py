@@ -109,6 +109,7 @@ ALLOWED = {
     "search": {
         *("errors", "files", "jobs", "market_data", "results", "sources", "statistics"),
         *("bars", "calibration", "environment", "strategies", "studies"),
+        *("local_time", "timeframes"),
     },
     "portfolio": {
         *("errors", "files", "jobs", "market_data", "search", "statistics", "studies"),

@@ -79,6 +79,9 @@ class LocalFiles:
     ----------
     root : Path
         The folder; made when the first file is written.
+    durable : bool
+        Whether a new file is on the disk before it counts as written, so that a failure of power
+        takes none that somebody has acted on. It costs milliseconds a file.
 
     Examples
     --------
@@ -90,8 +93,9 @@ class LocalFiles:
     (b'1', ['ledger/a.json'])
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, durable: bool = False) -> None:
         self.root = root
+        self.durable = durable
 
     @property
     def address(self) -> str | None:
@@ -106,7 +110,12 @@ class LocalFiles:
         """Write a file whole, unless there is one."""
         path = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return writing.write_new(path, content)
+        written = writing.write_new(path, content, durable=self.durable)
+        if written and self.durable:
+            # A new folder's own name is in the folder above it.
+            for folder in path.parents[: len(path.relative_to(self.root).parts)]:
+                writing.flush_folder(folder)
+        return written
 
     def replace(self, key: str, content: bytes) -> None:
         """Put a file in place of another, in one step (`engine.files.documents.replace`)."""

@@ -23,6 +23,7 @@ KINDS: Final = MappingProxyType(
         "jobs": "the run that it is of is listed no more; nothing else depends on it",
         "results": "`mc run STUDY` writes it anew",
         "paper": "nothing makes a journal again: stop at the broker, and trade as another study",
+        "paper_comparison": "`mc paper compare STUDY` measures it again",
         "ledger": (
             "`mc run STUDY` of the study that tried them counts its trials again, "
             "`mc trials STRATEGY --archive` writes an archive again"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "flush_folder",
     "json_bytes",
     "parquet_bytes",
     "set_aside",
@@ -98,8 +99,18 @@ def json_bytes(content: dict[str, Any]) -> bytes:
     return seal(text.encode())
 
 
-def write_new(path: Path, content: bytes) -> bool:
+def write_new(path: Path, content: bytes, *, durable: bool = False) -> bool:
     """Write a file atomically unless there is one: under a temporary name, then linked.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : bytes
+        All of it.
+    durable : bool
+        Whether the content is on the disk before the file has its name; the name itself is there
+        once `flush_folder` of its folder returned.
 
     Returns
     -------
@@ -112,6 +123,9 @@ def write_new(path: Path, content: bytes) -> bool:
     try:
         with temporary.open("wb") as file:
             file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -124,6 +138,15 @@ def write_new(path: Path, content: bytes) -> bool:
     finally:
         temporary.unlink(missing_ok=True)
     return True
+
+
+def flush_folder(folder: Path) -> None:
+    """Bring the names of a folder's files to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_whole(path: Path, content: bytes) -> None:

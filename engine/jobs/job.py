@@ -16,6 +16,7 @@ from engine.jobs.canonical import short_hash
 from engine.jobs.lineage import Lineage
 from engine.jobs.settings import JobSettings, Record
 from engine.jobs.space import ParameterSets, ParameterSpace
+from engine.jobs.trial_status import TrialStatus
 from engine.jobs.world import World
 
 if TYPE_CHECKING:
@@ -110,6 +111,9 @@ class Job:
         How its sets were chosen: ``grid``, or the method of a search.
     seeds_of_set : ndarray of int64, shape (sets,), optional
         How many of the seeds, from the first on, each set runs on; by default on all.
+    trial_status : {"finished", "pruned"}
+        What the ledger says of its sets: ``pruned`` of a round after which those that are behind
+        leave, until `engine.jobs.trial_status.finish_trials` tells who ran to the end.
     """
 
     study: str
@@ -125,6 +129,7 @@ class Job:
     reads_of_ranges: tuple[str, ...] = ()
     asked_by: str = "grid"
     seeds_of_set: NDArray[np.int64] | None = None
+    trial_status: TrialStatus = "finished"
 
     @cached_property
     def sets(self) -> ParameterSets:

@@ -34,6 +34,7 @@ class KeptPaths:
         self._seeds = b""
         self._values: NDArray[np.float64] | None = None
         self._filled: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self._bad: NDArray[np.bool_] = np.zeros(0, dtype=bool)
 
     def open(self, seeds: NDArray[np.uint64]) -> None:
         """Make room for the paths of a batch, before its chunks are handed out to threads.
@@ -46,7 +47,7 @@ class KeptPaths:
         count = len(seeds) * self._each
         fits = 8 * count * int(np.prod(self._shape)) <= _MOST_BYTES
         self._values = np.empty((count, *self._shape)) if fits else None
-        self._filled = np.zeros(count, dtype=bool)
+        self._filled, self._bad = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
         self._seeds = asked
 
     def room(self, first: int, count: int) -> NDArray[np.float64] | None:
@@ -63,6 +64,11 @@ class KeptPaths:
         """Whether paths are filled."""
         return bool(self._filled[first : first + count].all())
 
-    def mark(self, first: int, count: int) -> None:
-        """Note that paths are filled."""
+    def not_finite(self, first: int, count: int) -> NDArray[np.int64]:
+        """Return which of some paths that are filled hold a price that is not finite."""
+        return np.flatnonzero(self._bad[first : first + count])
+
+    def mark(self, first: int, count: int, not_finite: NDArray[np.int64]) -> None:
+        """Note that paths are filled, and which of them hold a price that is not finite."""
+        self._bad[first + not_finite] = True
         self._filled[first : first + count] = True

@@ -23,6 +23,7 @@ __all__ = [
     "OtherVersion",
     "manifests_hash",
     "pack_seeds",
+    "table_key",
     "unpack_seeds",
 ]
 
@@ -95,6 +96,12 @@ class Manifest:
             first_error=first_error,
             files=files,
         )
+
+    @property
+    def apart(self) -> bool:
+        """Whether its rows lie apart, since another part shows their cells to every reader."""
+        path: str = self.files["simulations"].get("path", "")
+        return path == table_key("simulations", self.world, self.part, apart=True)
 
     @property
     def cells(self) -> int:
@@ -175,6 +182,24 @@ class Manifest:
         if not sound:
             raise ValueError("a manifest that contradicts itself")
         return made
+
+
+def table_key(table: str, world: str, part: str, *, apart: bool = False) -> str:
+    """Return the key of a part's table.
+
+    Rows of cells that another part of the world's folder has already lie in a folder of their own,
+    whose name begins with an underline: pandas and Arrow pass over it, so that a reader of the
+    world's folder finds each cell once.
+
+    Examples
+    --------
+    >>> table_key("simulations", "w", "part-00-a")
+    'simulations/w/part-00-a.parquet'
+    >>> table_key("simulations", "w", "part-00-a", apart=True)
+    'simulations/w/_more/part-00-a.parquet'
+    """
+    folder = f"{world}/_more" if apart and table == "simulations" else world
+    return f"{table}/{folder}/{part}.parquet"
 
 
 def manifests_hash(manifests: Iterable[Manifest]) -> str:

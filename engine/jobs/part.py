@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from engine.jobs.job import Holds, Job
 from engine.jobs.space import ParameterSets
+from engine.jobs.trial_status import TrialStatus
 from engine.jobs.world import World
 from engine.user_code import files_of, import_user_file
 
@@ -54,6 +55,8 @@ class Terms:
         How its sets were chosen: ``grid``, or the method of a search.
     data, series : str
         Hash and names of the bars that the study looks at; empty where it needs none.
+    trial_status : {"finished", "pruned"}
+        What the ledger says of its sets; see `Job`.
     """
 
     world: World
@@ -63,6 +66,7 @@ class Terms:
     asked_by: str = "grid"
     data: str = ""
     series: str = ""
+    trial_status: TrialStatus = "finished"
 
     @classmethod
     def of(cls, job: Job) -> Terms:
@@ -75,6 +79,7 @@ class Terms:
             asked_by=job.asked_by,
             data=job.lineage.data,
             series=job.lineage.series,
+            trial_status=job.trial_status,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -98,12 +103,15 @@ class Part:
         Its seeds, ascending, all of one block.
     block : int
         Seed block, 0 to 15.
+    apart : bool
+        Whether another part shows its cells already: see `engine.jobs.manifest.table_key`.
     """
 
     terms: Terms
     sets: ParameterSets
     seeds: NDArray[np.uint64]
     block: int
+    apart: bool = False
 
     @property
     def world(self) -> World:
@@ -133,7 +141,14 @@ class Part:
         return self.paths * len(self.sets)
 
 
-def cut(job: Job, sets: NDArray[np.int64], seeds: NDArray[np.uint64], block: int) -> list[Part]:
+def cut(
+    job: Job,
+    sets: NDArray[np.int64],
+    seeds: NDArray[np.uint64],
+    block: int,
+    *,
+    apart: bool = False,
+) -> list[Part]:
     """Cut a rectangle of missing cells of one block into parts.
 
     Parameters
@@ -146,13 +161,21 @@ def cut(job: Job, sets: NDArray[np.int64], seeds: NDArray[np.uint64], block: int
         Seeds, ascending.
     block : int
         Their block.
+    apart : bool
+        Whether stored parts show them, which lack what the job asks.
     """
     terms = Terms.of(job)
     cells = max(1, most_rows(job) // job.world.paths_per_seed)
     set_step = min(len(sets), cells)
     seed_step = max(1, cells // len(sets))
     return [
-        Part(terms, job.sets[sets[low : low + set_step]], seeds[first : first + seed_step], block)
+        Part(
+            terms,
+            job.sets[sets[low : low + set_step]],
+            seeds[first : first + seed_step],
+            block,
+            apart,
+        )
         for first in range(0, len(seeds), seed_step)
         for low in range(0, len(sets), set_step)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,13 @@ from engine.jobs.blocks import BLOCKS, block_of
 from engine.jobs.job import Holds, Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.part import Part, Terms, cut, most_rows
+from engine.jobs.settings import Record
 
-__all__ = ["Piece", "Plan", "Request", "find_pieces", "make_plan"]
+__all__ = ["ANYTHING", "Piece", "Plan", "Request", "find_pieces", "make_plan"]
 
+
+#: What every part holds.
+ANYTHING: Final = Holds(Record.model_validate({"precision": "float32"}), (), {}, {})
 
 # Block, positions of parameter sets, and seeds in ascending order of rectangles of cells.
 _Missing = list[tuple[int, NDArray[np.int64], NDArray[np.uint64]]]
@@ -112,9 +117,9 @@ def make_plan(
     """Find the stored parts that serve a job and cut what is missing into new ones.
 
     A part all of whose cells have to be computed anew, because it lacks something or was discarded,
-    is computed in its place: a world's folder has no cell twice, for whoever reads it without the
-    manifests. What it holds beside what is asked stays, so that the studies that asked for it
-    still find it.
+    is computed in its place. Where some of its cells have to, they become parts that lie apart: in
+    both cases a world's folder has no cell twice, for whoever reads it without the manifests. What
+    a part holds beside what is asked stays, so that the studies that asked for it still find it.
 
     Parameters
     ----------
@@ -132,7 +137,8 @@ def make_plan(
     pieces, missing = find_pieces(asked, manifests, block)
     lacking = [one for one in manifests if not one.holds.satisfies(job.holds)]
     parts, missing = _in_place(job, [*lacking, *discarded], missing)
-    parts += [part for number, sets, seeds in missing for part in cut(job, sets, seeds, number)]
+    shown = [one for one in lacking if not one.apart]
+    parts += [part for rectangle in missing for part in _cut(job, shown, *rectangle)]
     parts.sort(key=lambda part: part.block)
     return Plan(pieces, [_keeping(part, stored.get(part.name)) for part in parts])
 
@@ -146,7 +152,7 @@ def _in_place(
         return parts, missing
     terms, largest = Terms.of(job), most_rows(job)
     position = {name: index for index, name in enumerate(job.sets.ids.tolist())}
-    for manifest in sorted(stored, key=lambda manifest: manifest.part):
+    for manifest in sorted(stored, key=lambda manifest: (manifest.apart, manifest.part)):
         if manifest.rows > largest or not all(name in position for name in manifest.sets):
             continue
         sets = np.array([position[name] for name in manifest.sets], dtype=np.int64)
@@ -164,9 +170,28 @@ def _in_place(
             if len(others):
                 left.append((number, others, seeds[there]))
         if found == len(manifest.seeds):
-            parts.append(Part(terms, job.sets[sets], manifest.seeds, manifest.block))
+            parts.append(
+                Part(terms, job.sets[sets], manifest.seeds, manifest.block, manifest.apart)
+            )
             missing = left
     return parts, missing
+
+
+def _cut(
+    job: Job,
+    shown: Sequence[Manifest],
+    number: int,
+    sets: NDArray[np.int64],
+    seeds: NDArray[np.uint64],
+) -> list[Part]:
+    """Cut a rectangle into new cells, and those that stored parts show, which lie apart."""
+    of_block = [manifest for manifest in shown if manifest.block == number]
+    if not of_block:
+        return cut(job, sets, seeds, number)
+    pieces, new = find_pieces(Request(job.sets.ids[sets], seeds, ANYTHING), of_block, number)
+    parts = [cut(job, sets[one.sets], one.seeds, number, apart=True) for one in pieces]
+    parts += [cut(job, sets[some], left, number) for _, some, left in new]
+    return [part for several in parts for part in several]
 
 
 def _keeping(part: Part, stored: Holds | None) -> Part:

@@ -176,7 +176,9 @@ class PartPool:
             frames["equity"] = equity_frame(arrays)
         if part.holds.record.trades:
             frames["trades"] = trades_frame(arrays, prepared)
-        trials = trial_rows(Outcomes.of(arrays, prepared), prepared, part.terms)
+        trials = trial_rows(
+            Outcomes.of(arrays, prepared), prepared, part.terms, part.terms.trial_status
+        )
         manifest = self._store.write(part, frames, trials, len(failed), error)
         if prepared.engine.sets_at_once is not None:
             self._store.forget_unfinished(part.world.id, part.name)

@@ -27,7 +27,8 @@ from engine.jobs.set_reader import SetReader
 from engine.jobs.simulate import Buffers, Chunk, PartArrays, run_chunk
 from engine.jobs.space import ParameterSets, Scalar
 from engine.jobs.trial_buffer import TrialBuffer
-from engine.jobs.trial_rows import Outcomes, TrialStatus
+from engine.jobs.trial_rows import Outcomes
+from engine.jobs.trial_status import TrialStatus
 from engine.jobs.worker import Worker
 
 __all__ = ["PreparedJob"]

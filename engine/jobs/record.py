@@ -8,6 +8,7 @@ for: of the process itself on this machine, elsewhere of how long ago it was hea
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 import re
 from dataclasses import asdict, dataclass, fields
@@ -25,6 +26,8 @@ __all__ = ["FOLDER", "JobRecord", "read_record", "read_records", "record_keys"]
 FOLDER: Final = "jobs/"
 # A run on another machine that was not heard for as long is taken for lost.
 _SILENT_SECONDS: Final = 120.0
+_MOST_ENDED: Final = 4096
+_ENDED: Final[dict[tuple[str, int, int, int], JobRecord]] = {}
 _ID: Final = re.compile(r"[0-9]{8}T[0-9]{12}-[0-9a-f]{8}")
 
 
@@ -149,7 +152,7 @@ def read_records(root: Path | FileStore) -> tuple[list[JobRecord], list[str]]:
     files, records, damages = as_files(root), [], []
     for key in reversed(record_keys(files)):
         try:
-            records.append(JobRecord.from_json(read_json_document(files, key)))
+            records.append(_record(files, key))
         except FileNotFoundError:
             continue  # deleted meanwhile
         except DamagedFile as damage:
@@ -175,6 +178,23 @@ def read_record(root: Path | FileStore, job: str) -> JobRecord | None:
         return JobRecord.from_json(read_json_document(as_files(root), f"{FOLDER}{job}.json"))
     except (FileNotFoundError, DamagedFile, ValueError, TypeError):
         return None
+
+
+def _record(files: FileStore, key: str) -> JobRecord:
+    """Read one record; one that has ended is not read again for as long as its file is the same."""
+    state = None
+    if files.address is not None and "://" not in files.address:
+        file = os.path.join(files.address, key)
+        status = os.stat(file)
+        state = (file, status.st_ino, status.st_mtime_ns, status.st_size)
+        if state in _ENDED:
+            return _ENDED[state]
+    record = JobRecord.from_json(read_json_document(files, key))
+    if state is not None and record.ended is not None:
+        while len(_ENDED) >= _MOST_ENDED:
+            _ENDED.pop(next(iter(_ENDED), state), None)
+        _ENDED[state] = record
+    return record
 
 
 def record_keys(files: FileStore) -> list[str]:

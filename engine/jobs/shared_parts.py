@@ -37,12 +37,15 @@ class PartPlace:
         Seed block.
     sets, seeds : ndarray of uint64, shape (runs, 3)
         First position, step and count of each run.
+    apart : bool
+        Whether another part shows its cells.
     """
 
     terms: int
     block: int
     sets: NDArray[np.uint64]
     seeds: NDArray[np.uint64]
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,13 +112,13 @@ class SharedParts:
         last = int(np.searchsorted(of_seed, part.block, side="right"))
         seeds = first + np.searchsorted(self.seeds[first:last], part.seeds)
         (terms,) = [n for n, one in enumerate(self.terms) if one.holds == part.holds]
-        return PartPlace(terms, part.block, _runs(sets), _runs(seeds.astype(np.uint64)))
+        return PartPlace(terms, part.block, _runs(sets), _runs(seeds.astype(np.uint64)), part.apart)
 
     def part(self, place: PartPlace) -> Part:
         """Return the part at a place."""
         sets = unpack_seeds(place.sets.tolist()).astype(np.int64)
         seeds = self.seeds[unpack_seeds(place.seeds.tolist()).astype(np.int64)]
-        return Part(self.terms[place.terms], self.sets[sets], seeds, place.block)
+        return Part(self.terms[place.terms], self.sets[sets], seeds, place.block, place.apart)
 
     @cached_property
     def _position(self) -> dict[str, int]:

@@ -4,6 +4,7 @@ Everything goes through the five verbs of a store of files (`engine.files.FileSt
 root may be a folder, memory or an object store. Layout under it::
 
     simulations/WORLD/PART.parquet     rows of a part; equity/ and trades/ likewise
+    simulations/WORLD/_more/           rows of parts whose cells another part shows with less
     manifests/WORLD/PART.json          what the part holds, with checksums
     results/STUDY/FINGERPRINT/         what a study asks: study.json, sets.parquet, seeds.parquet;
                                        history.parquet: what a bootstrap draws from
@@ -47,7 +48,7 @@ from engine.jobs.errors import clear_errors
 from engine.jobs.job import Holds, Job
 from engine.jobs.kept import kept_beside, replaced
 from engine.jobs.ledger import trials_key, write_trials
-from engine.jobs.manifest import SCHEMA_VERSION, Manifest, OtherVersion
+from engine.jobs.manifest import SCHEMA_VERSION, Manifest, OtherVersion, table_key
 from engine.jobs.part import Part
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.summary import JobSummary
@@ -77,6 +78,8 @@ class ParquetStore:
 
     def __init__(self, root: Path | FileStore) -> None:
         self.files = as_files(root)
+        #: Where trials are counted.
+        self.ledger: FileStore | None = self.files
         #: Sentences about the parts that were left out because a file of theirs is damaged.
         self.damages: list[str] = []
         self._said: set[str] = set()
@@ -172,7 +175,7 @@ class ParquetStore:
             self._say(replaced(stored.holds, holds), part)
             holds, frames, entries = kept_beside(self.files, stored, holds, frames)
         for table, frame in frames.items():
-            key = f"{table}/{world}/{part.name}.parquet"
+            key = table_key(table, world, part.name, apart=part.apart)
             # Its checksum stands in the manifest.
             content = table_bytes(frame, sealed=False)
             with clear_errors(path_of(self.files, key)):
@@ -288,10 +291,10 @@ class ParquetStore:
             manifest = Manifest.from_json(read_json_document(self.files, key))
             _, world, name = key.split("/")
             part = name.removesuffix(".json")
-            paths = {t: f"{t}/{world}/{part}.parquet" for t in manifest.files}
-            if (manifest.world, manifest.part) != (world, part) or paths != {
-                table: entry["path"] for table, entry in manifest.files.items()
-            }:
+            if (manifest.world, manifest.part) != (world, part) or any(
+                entry["path"] != table_key(table, world, part, apart=manifest.apart)
+                for table, entry in manifest.files.items()
+            ):
                 raise ValueError
             if not all(isinstance(e["sha256"], str) for e in manifest.files.values()):
                 raise ValueError
@@ -320,7 +323,8 @@ class MemoryStore:
     """
 
     def __init__(self, ledger: Path | FileStore | None = None) -> None:
-        self._ledger = None if ledger is None else as_files(ledger)
+        #: Where trials are counted; None if nowhere.
+        self.ledger = None if ledger is None else as_files(ledger)
         self.damages: list[str] = []
         self._frames: dict[str, dict[str, pl.DataFrame]] = {}
         self._manifests: dict[str, Manifest] = {}
@@ -348,9 +352,9 @@ class MemoryStore:
         first_error: str | None,
     ) -> Manifest:
         """Keep the tables of a part, and count its trials where there is a ledger."""
-        if self._ledger is not None:
-            with clear_errors(path_of(self._ledger, f"ledger/{part.world.id}")):
-                write_trials(self._ledger, part.world.id, part.name, trials)
+        if self.ledger is not None:
+            with clear_errors(path_of(self.ledger, f"ledger/{part.world.id}")):
+                write_trials(self.ledger, part.world.id, part.name, trials)
         files: dict[str, dict[str, Any]] = {table: {} for table in frames}
         manifest = Manifest.of(part, failed, first_error, files)
         with self._lock:

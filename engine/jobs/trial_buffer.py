@@ -18,7 +18,8 @@ from engine.jobs.errors import StorageError, clear_errors
 from engine.jobs.ledger import write_trials
 from engine.jobs.part import Terms
 from engine.jobs.prepared import Prepared
-from engine.jobs.trial_rows import Outcomes, TrialStatus, trial_rows
+from engine.jobs.trial_rows import Outcomes, trial_rows
+from engine.jobs.trial_status import TrialStatus
 
 __all__ = ["TrialBuffer"]
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,12 +19,10 @@ from engine.jobs.part import Terms
 from engine.jobs.prepared import Prepared
 from engine.jobs.simulate import PartArrays
 from engine.jobs.space import ParameterSets
+from engine.jobs.trial_status import TrialStatus
 from engine.sources import Historical
 
-__all__ = ["Outcomes", "TrialStatus", "trial_rows"]
-
-#: Whether a set ran on all seeds that it was asked on, or left a race before.
-TrialStatus = Literal["finished", "pruned"]
+__all__ = ["Outcomes", "trial_rows"]
 
 
 @dataclass(frozen=True, eq=False)

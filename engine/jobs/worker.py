@@ -81,7 +81,7 @@ class Worker:
             return values
         self._filled = None
         if stays is not None and self.kept is not None and self.kept.holds(first, count):
-            self._check(values, foreign=part.world.foreign)
+            self.not_finite = self.kept.not_finite(first, count)
             return values
         generator = self.prepared.generator(source_values, seed)
         # Scratch belongs to a generator; one at a time keeps memory flat in a sweep.
@@ -90,11 +90,11 @@ class Worker:
             own = self._scratch = _Scratch(generator, count, generator.scratch(count))
         seeds, paths = identity_of(part, first, first + count)
         generator.fill(seeds, paths, values, own.content)
+        self._check(values, foreign=part.world.foreign)
         if stays is None:
             self._filled = key
         elif self.kept is not None:
-            self.kept.mark(first, count)
-        self._check(values, foreign=part.world.foreign)
+            self.kept.mark(first, count, self.not_finite)
         return values
 
     def _check(self, values: NDArray[np.float64], *, foreign: bool) -> None:

@@ -12,12 +12,15 @@ from engine.paper.terms import Terms
 
 __all__ = ["check_against_broker", "check_instruments"]
 
-# A fill may come between two questions.
-_LOOKS: Final = 3
+# A fill may come between two questions, and a broker may answer one of them with older news than
+# the other: so long, in seconds, is waited before each further look.
+_PAUSES: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 def check_against_broker(desk: Desk, terms: Terms) -> None:
     """Compare positions and open orders of the session's symbols with the books.
+
+    A difference is looked at again for eight seconds before it is one.
 
     Parameters
     ----------
@@ -31,12 +34,16 @@ def check_against_broker(desk: Desk, terms: Terms) -> None:
     Refusal
         If they differ: says how, and the journal says so, too.
     """
-    found = ""
-    for _ in range(_LOOKS):
-        found = _difference(desk, terms)
+    found = _difference(desk, terms)
+    for seconds in _PAUSES:
         if not found:
             return
+        if seconds:
+            desk.sleep(seconds)
         desk.look_at_all()
+        found = _difference(desk, terms)
+    if not found:
+        return
     desk.write([{"event": "difference", "text": found}])
     raise Refusal(
         f"paper {terms.session}",

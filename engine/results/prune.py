@@ -6,11 +6,13 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from engine.errors import Refusal
 from engine.files import DamagedFile, FileStore, as_files
 from engine.files.documents import read_json_document, state_of, tidy
-from engine.jobs.manifest import Manifest
-from engine.jobs.plan import Request, find_pieces
+from engine.jobs.manifest import Manifest, table_key
+from engine.jobs.plan import ANYTHING, Request, find_pieces
 from engine.jobs.store import TABLES, ParquetStore
 from engine.jobs.summary import JobSummary
 from engine.jobs.unfinished import FOLDER
@@ -82,6 +84,7 @@ def find_unused(root: str | Path | FileStore, *, without: str | None = None) -> 
             for request in asked.get(world, [])
             for piece in find_pieces(request, manifests)[0]
         }
+        named |= _shown_of([one for one in manifests if one.part in named], manifests)
         unused = [manifest for manifest in manifests if manifest.part not in named]
         parts += unused
         for manifest in unused:
@@ -89,7 +92,8 @@ def find_unused(root: str | Path | FileStore, *, without: str | None = None) -> 
             files += [entry["path"] for entry in manifest.files.values()]
         for part in store.outdated(world):
             files.append(f"manifests/{world}/{part}.json")
-            files += [f"{table}/{world}/{part}.parquet" for table in TABLES]
+            files += [table_key(table, world, part) for table in TABLES]
+            files.append(table_key("simulations", world, part, apart=True))
     files += _orphans(store.files, set(manifests_there))
     there: list[str] = []
     size = 0
@@ -160,6 +164,17 @@ def _request(files: FileStore, folder: str, study: str) -> tuple[str, Request]:
     return summary.world, Request(sets, seeds, summary.holds)
 
 
+def _shown_of(used: list[Manifest], manifests: list[Manifest]) -> set[str]:
+    """Names of the parts that show cells of used ones that lie apart: folders need them."""
+    shown = [one for one in manifests if not one.apart]
+    apart = [one for one in used if one.apart]
+    return {
+        piece.manifest.part
+        for one in apart
+        for piece in find_pieces(Request(np.array(one.sets), one.seeds, ANYTHING), shown)[0]
+    }
+
+
 def _orphans(files: FileStore, manifests: set[str]) -> list[str]:
     """Tables that no manifest names, left of parts that were discarded; not one being written.
 
@@ -168,9 +183,9 @@ def _orphans(files: FileStore, manifests: set[str]) -> list[str]:
     found = []
     for key in (key for table in (*TABLES, FOLDER) for key in files.list(f"{table}/")):
         rest = key.partition("/")[2]
-        part = rest.removesuffix(".parquet")
+        part = rest.removesuffix(".parquet").replace("/_more/", "/")
         named = f"manifests/{part}.json" in manifests or not part.split("/")[-1].startswith("part-")
-        if (named or part == rest) and not key.startswith(f"{FOLDER}/"):
+        if (named or not rest.endswith(".parquet")) and not key.startswith(f"{FOLDER}/"):
             continue
         with contextlib.suppress(FileNotFoundError):  # another process has just deleted it
             if state_of(files, key)[1] > _WRITING_SECONDS:

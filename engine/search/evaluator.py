@@ -13,7 +13,7 @@ from engine.errors import Refusal
 from engine.jobs.batch import Batch
 from engine.jobs.prepared_job import PreparedJob
 from engine.jobs.space import Scalar
-from engine.jobs.trial_rows import TrialStatus
+from engine.jobs.trial_status import TrialStatus
 from engine.search.objective import Evaluation, Objective, evaluate
 from engine.search.trials import Status
 

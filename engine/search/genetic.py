@@ -109,10 +109,10 @@ class Genetic:
 
     def _fresh(self, points: Floats) -> Floats:
         """Let immigrants from anywhere take the places of children that were tried before."""
-        anew = self._rng.random(points.shape)
+        anew = self._space.settle(self._rng.random(points.shape))
         for row, point in enumerate(points):
             if point.tobytes() in self._tried:
-                points[row] = self._space.settle(anew[row : row + 1])[0]
+                points[row] = anew[row]
             self._tried.add(points[row].tobytes())
         return points
 

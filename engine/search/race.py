@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.jobs.space import Scalar
-from engine.jobs.trial_rows import TrialStatus
+from engine.jobs.trial_status import TrialStatus
 from engine.search.evaluator import Evaluator
 from engine.search.objective import Evaluation, Objective
 from engine.search.trials import Status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,12 +17,13 @@ from engine.files import FileStore
 from engine.jobs.canonical import short_hash
 from engine.jobs.job import Job
 from engine.market_data import MarketData
+from engine.search.asked_windows import asked_windows
 from engine.search.equity_runs import EquityRuns
 from engine.search.journal import Journal
 from engine.search.separate_windows import SeparateWindows
 from engine.search.window_choices import score_windows, window_choices, window_table
 from engine.search.window_scores import SCORES
-from engine.search.windows import WalkForwardWindow, walk_forward_windows
+from engine.search.windows import WalkForwardWindow
 from engine.studies import Study
 
 __all__ = ["AtSeam", "WalkForward", "walk_forward"]
@@ -123,9 +125,10 @@ def walk_forward(
     study: Study,
     *,
     score: str = "sharpe",
-    in_sample: int | None = None,
-    out_of_sample: int | None = None,
+    in_sample: int | str | None = None,
+    out_of_sample: int | str | None = None,
     count: int | None = None,
+    dates: Sequence[str | datetime.date] | None = None,
     anchored: bool = False,
     purge: int = 0,
     at_seam: AtSeam = "carried",
@@ -152,7 +155,12 @@ def walk_forward(
         What is best: of the bars of a window, from equity at every close. An account that stood
         still has a Sharpe ratio of 0.
     in_sample, out_of_sample, count, anchored, purge
-        As of `walk_forward_windows`; without any five windows.
+        As of `walk_forward_windows`; without any five windows. In place of bars lengths such as
+        ``"3y"``, ``"6mo"``, ``"26w"`` or ``"90d"``: of history by the calendar, of other paths as
+        many bars as their year has of them.
+    dates : sequence of date or str, optional
+        On history, the days on which sets are chosen anew, such as ``["2015-01-02"]``, on the bars
+        of `in_sample` before them, by default all.
     at_seam : {"carried", "flat"}
         Whether a chosen set is taken with the position that it holds at the seam, or every stretch
         of bars is an account of its own, which begins and ends without a position; flat needs one
@@ -207,13 +215,12 @@ def walk_forward(
     if at_seam not in ("carried", "flat"):
         raise Refusal("at_seam", repr(at_seam), "carried or flat")
     runs = EquityRuns.of(study, market_data)
-    if in_sample is None and out_of_sample is None and count is None:
-        count = 5
-    windows = walk_forward_windows(
-        runs.job.world.steps,
+    windows = asked_windows(
+        runs.job.world,
         in_sample=in_sample,
         out_of_sample=out_of_sample,
         count=count,
+        dates=dates,
         anchored=anchored,
         purge=purge,
     )

@@ -212,8 +212,8 @@ class StudyDefinition(JobSettings, _Question):
     )
     nightly: bool = Field(
         False,
-        description="Run it on every new calibration, and its search, if it has an objective, "
-        "every night.",
+        description="Run it on every new calibration; every night search it, if it has an "
+        "objective, and walk it forward, if it says how.",
     )
 
     @field_validator("name")

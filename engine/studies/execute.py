@@ -19,6 +19,7 @@ from engine.jobs.resampled import ResampledHistory
 from engine.jobs.runner import RunReport, run_parts
 from engine.jobs.store import MemoryStore, ParquetStore, Store
 from engine.jobs.summary import JobSummary
+from engine.jobs.trial_status import finish_trials
 from engine.results.load import open_results
 from engine.results.results import Results
 from engine.studies.partial import PartialCallback, telling_results
@@ -170,6 +171,10 @@ def _select(
             report.manifests + more.manifests, report.reused, report.seconds + more.seconds
         )
     found = selecting.result
+    if store.ledger is not None:
+        assert found.seeds_of_set is not None
+        ended = found.sets.ids[found.seeds_of_set == len(found.seeds)]
+        finish_trials(store.ledger, found.world.id, found.study, ended.tolist())
     store.begin(found, JobSummary.of(found, stopped))
     return found, stopped, report
 
@@ -217,8 +222,11 @@ def _discard(job: Job, store: Store, block: int | None = None) -> list[Manifest]
         else extend(job, max(len(job.seeds), job.settings.until.max_seeds))
     )
     store.forget_unfinished(job.world.id)
-    pieces = make_plan(whole, store.manifests(job.world.id), block).pieces
-    parts = {piece.manifest.part: piece.manifest for piece in pieces}
+    left, parts = store.manifests(job.world.id), dict[str, Manifest]()
+    # Several parts may hold a cell: the next would serve it in place of a computation.
+    while pieces := make_plan(whole, left, block).pieces:
+        parts |= {piece.manifest.part: piece.manifest for piece in pieces}
+        left = [manifest for manifest in left if manifest.part not in parts]
     store.discard(parts.values())
     return list(parts.values())
 

@@ -73,7 +73,7 @@ class Selecting:
             part = replace(self.whole, space=space)
         else:
             part = self.whole
-        return extend(part, self.seeds_of_set[sets[0]])
+        return replace(extend(part, self.seeds_of_set[sets[0]]), trial_status="pruned")
 
     @property
     def result(self) -> Job:

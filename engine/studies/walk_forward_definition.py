@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from engine.jobs.settings import Settings
 
@@ -15,7 +16,26 @@ class WalkForwardDefinition(Settings):
     """How `mc walk-forward` and the asset `walk_forward_windows` walk the study forward."""
 
     windows: int = Field(
-        5, ge=1, le=1_000, description="How many, 70 % of the bars of each in sample."
+        5,
+        ge=1,
+        le=1_000,
+        description="How many, 70 % of the bars of each in sample; with lengths, the partitions "
+        "that `mc ui` offers.",
+    )
+    in_sample: StrictInt | str | None = Field(
+        None,
+        description="With `out_of_sample`, in place of a count: bars to choose on, or a length "
+        "such as `3y`, `6mo`, `26w` or `90d`.",
+    )
+    out_of_sample: StrictInt | str | None = Field(
+        None, description="Bars to judge on, or a length; windows move by it."
+    )
+    dates: list[datetime.date] | None = Field(
+        None,
+        min_length=1,
+        max_length=1_000,
+        description="On history, the days on which sets are chosen anew, on `in_sample` before "
+        "each, by default on all bars before.",
     )
     score: Literal["sharpe", "net_pnl", "total_return"] = Field(
         "sharpe", description="What sets are chosen by, of the bars of a window."

@@ -20,6 +20,7 @@ __all__ = [
     "compare_paper",
     "look_at_sessions",
     "open_session",
+    "paper_comparisons",
     "paper_journal",
     "request_stop",
 ]
@@ -132,7 +133,9 @@ def open_session(
 
         names = {symbol: (renamed or {}).get(symbol, symbol) for symbol in terms.symbols}
         broker = AlpacaBroker(base_url or trading_address(live=live), names)
-    trader = Trader(terms, broker, LocalFiles(project.data), limits=limits)
+    # An order that was sent and not written down would be nobody's after a failure of power.
+    files = LocalFiles(project.data, durable=True)
+    trader = Trader(terms, broker, files, limits=limits)
     if resume:
         trader.resume()
     return PaperSession(project, study, chosen, trader)
@@ -227,6 +230,8 @@ def look_at_sessions(
 def compare_paper(project: Project, study: str, chosen: Sequence[str] = ()) -> PaperComparison:
     """Measure slippage, fill rate and commission of a session beside what its study assumes.
 
+    What was measured is kept, in the table ``paper_comparison``.
+
     Parameters
     ----------
     project : Project
@@ -245,6 +250,7 @@ def compare_paper(project: Project, study: str, chosen: Sequence[str] = ()) -> P
     from engine.files import LocalFiles
     from engine.paper import Journal, compare_with_simulation
     from engine.paper.books import Books
+    from mc_assets.paper.comparison_files import keep_comparison
 
     terms, bars = _study_bars(project, study, chosen)
     books = Books.of(Journal(LocalFiles(project.data), terms.session).rows)
@@ -252,7 +258,27 @@ def compare_paper(project: Project, study: str, chosen: Sequence[str] = ()) -> P
         raise Refusal(
             f"paper {terms.session}", "nothing was decided yet", hint=f"`mc paper run {study}`"
         )
-    return compare_with_simulation(terms, bars, books)
+    found = compare_with_simulation(terms, bars, books)
+    keep_comparison(project.data, found, books.decided)
+    return found
+
+
+def paper_comparisons(project: Project) -> pl.DataFrame:
+    """Return what paper sessions measured beside their simulations, the oldest bar first.
+
+    Parameters
+    ----------
+    project : Project
+        Where it is kept.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns of the table ``paper_comparison``.
+    """
+    from mc_assets.paper.comparison_files import kept_comparisons
+
+    return kept_comparisons(project.data)
 
 
 def paper_journal(project: Project, session: str | None = None) -> pl.DataFrame:

@@ -169,13 +169,14 @@ def judge_policy(
         trainer = _Trainer(project, asked, file, workers)
         env = trainer.worlds.evaluation()
         trainer.worlds.check_affordable(env, seeds, "evaluation")
+        rules = trainer.worlds.rules(env)
         wanted = sorted({*range(asked.training.trainings), *trainer.kept()})
         trainings = []
         for seed in wanted:
             trainings.append(trainer.train(seed))
             if progress is not None:
                 progress(len(trainings), len(wanted))
-        report = judge_policies(env, [one.policy for one in trainings], seeds=seeds)
+        report = judge_policies(env, [one.policy for one in trainings], seeds=seeds, rules=rules)
     except Refusal as refusal:
         raise refusal.in_file(file) from None
     found = JudgedPolicy(asked.name, tuple(trainings), report)

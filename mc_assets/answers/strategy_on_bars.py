@@ -144,7 +144,12 @@ def _from_file(path: Path, symbol: str | None, timeframe: str, exchange: str) ->
     from mc_assets.market_data.one_file import bars_from_file
 
     if path.is_dir():
-        raise Refusal("bars", f"the folder {path}", "a file of bars; folders are of ticks")
+        raise Refusal(
+            "bars",
+            f"the folder {path}",
+            "a file of bars, CSV or Parquet; folders are read for strategies of ticks alone",
+            hint="`mc ingest` stores the files of a folder as series, which studies name",
+        )
     if not path.is_file():
         raise Refusal("bars", f"there is no file {path}")
     calendar = BarCalendar(exchange, timeframe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mc_assets.project import Project
 
@@ -20,6 +20,9 @@ __all__ = [
     "walk_forward_of",
     "walk_study_forward",
 ]
+
+# What says where windows lie, beside a count of them.
+_LENGTHS: Final = ("in_sample", "out_of_sample", "dates")
 
 
 def walk_study_forward(
@@ -49,9 +52,9 @@ def walk_study_forward(
     only, folder, replace
         As of `engine.search.walk_forward`.
     windows
-        ``score``, ``in_sample``, ``out_of_sample``, ``count``, ``anchored``, ``purge``, ``at_seam``
-        and ``model``, as of `engine.search.walk_forward`; what is None is as the study's
-        ``walk_forward`` says.
+        ``score``, ``in_sample``, ``out_of_sample``, ``count``, ``dates``, ``anchored``, ``purge``,
+        ``at_seam`` and ``model``, as of `engine.search.walk_forward`; what is None is as the
+        study's ``walk_forward`` says.
 
     Raises
     ------
@@ -84,9 +87,12 @@ def walk_forward_of(
     stated = asked.definition.walk_forward
     if stated is not None:
         own = stated.model_dump()
-        counted = {"count": own.pop("windows")}
-        lengths = [windows.get(name) for name in ("count", "in_sample", "out_of_sample")]
-        windows = own | (counted if lengths == [None] * 3 else {}) | _given(windows)
+        count = own.pop("windows")
+        own |= {} if any(own[name] for name in _LENGTHS) else {"count": count}
+        # Other windows that are asked for are whole: nothing of the study's is mixed in.
+        if any(windows.get(name) for name in ("count", *_LENGTHS)):
+            own = {name: value for name, value in own.items() if name not in ("count", *_LENGTHS)}
+        windows = own | _given(windows)
     kept: dict[str, Any] = {"only": only, "folder": folder, "replace": replace}
     return walk_forward(asked, **kept, **common, **_given(windows))
 

@@ -13,9 +13,10 @@ from mc_assets.study_files import (
     partition_names,
     searched_studies,
     traded_series,
+    walked_studies,
 )
 
-__all__ = ["nightly_searches", "nightly_studies", "of_exchange"]
+__all__ = ["nightly_searches", "nightly_studies", "nightly_walks", "of_exchange"]
 
 
 def nightly_studies(project: Project) -> list[str]:
@@ -32,6 +33,15 @@ def nightly_searches(project: Project) -> list[str]:
     """Names of the studies with an objective that are marked ``nightly: true``; as above."""
     searches = searched_studies(project.studies)
     return [name for name in _marked(project) if name in searches]
+
+
+def nightly_walks(project: Project) -> list[str]:
+    """Names of the studies that say how they are walked forward and are marked ``nightly: true``.
+
+    They are simulated, or searched, too.
+    """
+    walks = walked_studies(project.studies)
+    return [name for name in _marked(project) if name in walks]
 
 
 def of_exchange(path: Path | None, config: MarketDataConfig, day: datetime.date) -> str | None:

@@ -97,7 +97,8 @@ def paper_stop(
         return
     session = open_session(project, study, chosen or (), base_url=base_url, live=live)
     step = session.stop(flatten=flatten)
-    typer.echo(f"{name}: stopped; {step.cancelled} orders cancelled, {step.sent} closing")
+    orders = "1 order" if step.cancelled == 1 else f"{step.cancelled} orders"
+    typer.echo(f"{name}: stopped; {orders} cancelled, {step.sent} closing")
 
 
 def paper_journal(

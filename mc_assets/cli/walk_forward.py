@@ -15,8 +15,16 @@ def walk_forward(
         None, "--score", help="What sets are chosen by: sharpe, net_pnl or total_return."
     ),
     count: int = typer.Option(None, "--windows", help="How many, 70 % of each in sample; else 5."),
-    in_sample: int = typer.Option(None, "--in-sample", help="Bars to choose on."),
-    out_of_sample: int = typer.Option(None, "--out-of-sample", help="Bars to judge on."),
+    in_sample: str = typer.Option(
+        None, "--in-sample", help="Bars to choose on, or a length: 3y, 6mo, 26w, 90d."
+    ),
+    out_of_sample: str = typer.Option(
+        None, "--out-of-sample", help="Bars to judge on, or a length."
+    ),
+    dates: Annotated[
+        list[str] | None,
+        typer.Option("--date", help="On history: a day on which sets are chosen anew."),
+    ] = None,
     anchored: bool = typer.Option(None, "--anchored/--rolling", help="Begin at the first bar."),
     purge: int = typer.Option(None, "--purge", help="Bars left out between the two."),
     at_seam: str = typer.Option(
@@ -48,10 +56,11 @@ def walk_forward(
     asked: dict[str, Any] = {"settings": settings or (), "seeds": seeds, "workers": workers}
     windows: dict[str, Any] = {"score": score, "anchored": anchored, "purge": purge}
     if every:
-        if in_sample is None:
+        bars = _bars_or_length(in_sample)
+        if not isinstance(bars, int):
             raise typer.BadParameter("--every needs --in-sample BARS")
         compared = compare_frequencies(
-            project, study, in_sample=in_sample, every=every, **asked, **windows
+            project, study, in_sample=bars, every=every, **asked, **windows
         )
         if as_json:
             print_json(compared.to_dicts())
@@ -61,8 +70,9 @@ def walk_forward(
         return
     lengths: dict[str, Any] = {
         "count": count,
-        "in_sample": in_sample,
-        "out_of_sample": out_of_sample,
+        "in_sample": _bars_or_length(in_sample),
+        "out_of_sample": _bars_or_length(out_of_sample),
+        "dates": dates or None,
     }
     seams: dict[str, Any] = {"at_seam": at_seam, "model": model}
     found = walk_study_forward(project, study, **asked, **windows, **lengths, **seams)
@@ -84,6 +94,10 @@ def walk_forward(
     )
     shown = rows.select("window", *numbers, "chosen_most")
     print_frame(shown, shown.select("window", "in_sample", "out_of_sample", "chosen_most"))
+
+
+def _bars_or_length(given: str | None) -> int | str | None:
+    return int(given) if given is not None and given.isdecimal() else given
 
 
 def _floats() -> Any:

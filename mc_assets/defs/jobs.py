@@ -4,7 +4,7 @@ import dagster as dg
 
 from mc_assets.run_limits import run_limits
 
-__all__ = ["jobs", "jobs_by_stage", "search_nightly", "trade_on_paper"]
+__all__ = ["jobs", "jobs_by_stage", "search_nightly", "trade_on_paper", "walk_nightly"]
 
 _LIMITS = run_limits()
 
@@ -32,6 +32,12 @@ search_nightly = dg.define_asset_job(
     selection=dg.AssetSelection.assets("experiments"),
     description="Search studies on the bars and calibrations of today.",
 )
+walk_nightly = dg.define_asset_job(
+    "walk_nightly",
+    run_tags=_LIMITS["walk_nightly"],
+    selection=dg.AssetSelection.assets("walk_forward"),
+    description="Walk studies forward on the bars of today, windows that are missing among it.",
+)
 summarise = dg.define_asset_job(
     "summarise",
     run_tags=_LIMITS["summarise"],
@@ -52,7 +58,8 @@ publish = dg.define_asset_job(
 )
 
 jobs = [
-    *(ingest, recalibrate, simulate_nightly, search_nightly, summarise, trade_on_paper, publish),
+    *(ingest, recalibrate, simulate_nightly, search_nightly, walk_nightly),
+    *(summarise, trade_on_paper, publish),
 ]
 
 #: The job of each stage of a night (`mc_assets.automation.chain.STAGES`).

@@ -11,10 +11,15 @@ import dagster as dg
 
 from mc_assets.automation.chain import Stage
 from mc_assets.automation.night_runs import night_tags
-from mc_assets.automation.nightly_studies import nightly_searches, nightly_studies, of_exchange
+from mc_assets.automation.nightly_studies import (
+    nightly_searches,
+    nightly_studies,
+    nightly_walks,
+    of_exchange,
+)
 from mc_assets.automation.nights import Night, live_series
 from mc_assets.defs.chosen_dates import dates_config
-from mc_assets.defs.jobs import jobs_by_stage, search_nightly
+from mc_assets.defs.jobs import jobs_by_stage, search_nightly, walk_nightly
 from mc_assets.defs.partitions import batch_tags
 from mc_assets.market_data.config import MarketDataConfig
 from mc_assets.periods import period_of
@@ -77,7 +82,7 @@ class NightRequests:
             case "calibrations":
                 return self._ranges([key for key in self.series if key not in self.without])
             case "studies":
-                return [*self._studies, *self._searches]
+                return [*self._studies, *self._searches, *self._walks]
             case "statistics":
                 return [name for name in self._studies if self._has_results(name)]
             case "warehouse":
@@ -100,6 +105,8 @@ class NightRequests:
                 config = self._dated(["calibrations", "source_realism"])
                 if self.night.is_weekly:
                     config["ops"]["calibrations"]["config"]["all_models"] = True
+            case "studies" if part in self._walks:
+                job, key = walk_nightly, self._walks[part]
             case "studies" if part in self._searches:
                 job, key = search_nightly, part
             case "studies":
@@ -122,10 +129,19 @@ class NightRequests:
 
     @cached_property
     def _searches(self) -> list[str]:
-        # A search is on the bars of today: of missed sessions the newest one has it.
-        day = datetime.timedelta(days=7)
-        is_old = datetime.datetime.now(datetime.UTC) - self.night.due > day
-        return [] if is_old else self._own(nightly_searches(self.laboratory.project))
+        return [] if self._is_old else self._own(nightly_searches(self.laboratory.project))
+
+    @cached_property
+    def _walks(self) -> dict[str, str]:
+        """Names of studies that are walked forward, by the names of their parts."""
+        names = [] if self._is_old else self._own(nightly_walks(self.laboratory.project))
+        return {f"walk-forward of {name}": name for name in names}
+
+    @cached_property
+    def _is_old(self) -> bool:
+        # Searches and walks are on the bars of today: of missed sessions the newest has them.
+        week = datetime.timedelta(days=7)
+        return datetime.datetime.now(datetime.UTC) - self.night.due > week
 
     def _own(self, names: Sequence[str]) -> list[str]:
         if self.night.is_weekly:

@@ -122,6 +122,7 @@ def asked_walk_forward(project: Project, request: WalkForwardRequest) -> Work:
         "count": request.windows,
         "in_sample": request.in_sample,
         "out_of_sample": request.out_of_sample,
+        "dates": None if request.dates is None else [str(day) for day in request.dates],
         "anchored": request.anchored,
         "purge": request.purge,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -99,14 +99,15 @@ def _refuse_unknown_parameters(request: Request) -> None:
             raise Refusal(name, f"unknown parameter{hint}", allowed)
 
 
-def _asking(role: Role) -> Callable[..., Iterator[Caller]]:
+def _asking(role: Role) -> Callable[..., AsyncIterator[Caller]]:
     """Return a dependency that lets in whoever has a role, within the limits of the key."""
 
-    def asking(
+    # Asynchronous, as it waits for nothing: else each request would queue for a thread twice more.
+    async def asking(
         request: Request,
         header: Annotated[str | None, Security(_HEADER)] = None,
         bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
-    ) -> Iterator[Caller]:
+    ) -> AsyncIterator[Caller]:
         service = request.app.state.service
         key = header or (bearer.credentials if bearer is not None else "")
         caller = service.keys.caller(key) if key else None
@@ -120,11 +121,11 @@ def _asking(role: Role) -> Callable[..., Iterator[Caller]]:
         if ROLES.index(caller.role) < ROLES.index(role):
             raise HTTPException(403, f"key {caller.name} may {caller.role}; this takes {role}")
         _refuse_unknown_parameters(request)
-        service.limiter.enter(caller.name)
+        slot = service.limiter.enter(caller.name)
         try:
             yield caller
         finally:
-            service.limiter.leave(caller.name)
+            service.limiter.leave(caller.name, slot)
 
     return asking
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fastapi import HTTPException
@@ -18,7 +18,7 @@ from mc_assets.service.asked import project_relative
 if TYPE_CHECKING:
     from engine.jobs.record import JobRecord
 
-__all__ = ["ENDED", "Job", "JobPage", "State", "all_jobs", "find_job", "job_events", "record_of"]
+__all__ = ["ENDED", "Job", "JobPage", "State", "find_job", "job_events", "job_page", "record_of"]
 
 #: What a job may be.
 State = Literal["queued", "running", "finished", "failed", "stopped", "killed", "lost"]
@@ -99,17 +99,42 @@ def find_job(project: Project, job: str) -> Job:
     record = record_of(project, job)
     if not record.kind.startswith("block "):
         return _job_of(project, record)
-    for found in all_jobs(project):
-        if found.id == job:
-            return found
+    found = job_page(project, lambda row: row["id"] == job, limit=1).jobs
+    if found:
+        return found[0]
     return _job_of(project, record)  # one of several blocks, not the first
 
 
-def all_jobs(project: Project, study: str | None = None) -> list[Job]:
-    """Return all jobs that are on record, the newest first."""
+def job_page(
+    project: Project,
+    wanted: Callable[[dict[str, Any]], bool],
+    *,
+    study: str | None = None,
+    limit: int | None = None,
+    before: str | None = None,
+) -> JobPage:
+    """Return some of the jobs that are on record, the newest first.
+
+    Parameters
+    ----------
+    project : Project
+        Where the records lie.
+    wanted : callable
+        Takes a row of `mc_assets.answers.records.list_runs`; whether it is asked for.
+    study : str, optional
+        Only jobs of this study.
+    limit : int, optional
+        How many at most.
+    before : str, optional
+        Id of the last job of the page before: ids are in the order of their beginnings.
+    """
     from mc_assets.answers.records import list_runs
 
-    return [_told(project, row) for row in list_runs(project, study).iter_rows(named=True)]
+    rows = list_runs(project, study).iter_rows(named=True)
+    left = [row for row in rows if (before is None or row["id"] < before) and wanted(row)]
+    page = [_told(project, row) for row in left[:limit]]
+    more = limit is not None and len(left) > limit
+    return JobPage(jobs=page, next=page[-1].id if more else None)
 
 
 async def job_events(project: Project, job: str, last: str | None) -> AsyncIterator[dict[str, Any]]:

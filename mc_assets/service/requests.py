@@ -6,6 +6,7 @@ and strategies that are installed. Files, folders and Python stand in neither.
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,8 @@ __all__ = [
 
 Name = Annotated[str, Field(min_length=1, max_length=120, examples=["sma_crossover_gbm"])]
 Values = dict[str, Any]
+Bars = Annotated[int, Field(strict=True, ge=1)]
+Length = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}(d|w|mo|y)$")]
 
 _STUDY = "Name of a study that the project stores, as `GET /v1/studies` lists it."
 _DEFINITION = (
@@ -147,8 +150,13 @@ class WalkForwardRequest(_StudyRequest):
         None, description="What sets are chosen by."
     )
     windows: int | None = Field(None, ge=1, le=1_000, description="How many windows.")
-    in_sample: int | None = Field(None, ge=1, description="Bars to choose on.")
-    out_of_sample: int | None = Field(None, ge=1, description="Bars to judge on.")
+    in_sample: Bars | Length | None = Field(
+        None, description="Bars to choose on, or a length.", examples=["3y"]
+    )
+    out_of_sample: Bars | Length | None = Field(None, description="Bars to judge on, or a length.")
+    dates: list[datetime.date] | None = Field(
+        None, min_length=1, max_length=1_000, description="Days on which sets are chosen anew."
+    )
     anchored: bool | None = Field(None, description="Whether all begin at the first bar.")
     purge: int | None = Field(None, ge=0, description="Bars left out between the two.")
     model_config = ConfigDict(

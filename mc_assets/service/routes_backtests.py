@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from mc_assets.answers.json_values import plain
 from mc_assets.service.asked import asked_backtest
 from mc_assets.service.callers import Reader, Runner
-from mc_assets.service.jobs import Job, JobPage, all_jobs, find_job, record_of
+from mc_assets.service.jobs import Job, JobPage, find_job, job_page, record_of
 from mc_assets.service.problems import PROBLEMS
 from mc_assets.service.requests import BacktestRequest
 from mc_assets.service.routes_jobs import STARTED, started
@@ -51,8 +51,7 @@ def create_backtest(
 @router.get("/v1/backtests")
 def list_backtests(request: Request, caller: Reader) -> JobPage:
     """List backtests, the newest first."""
-    jobs = all_jobs(service_of(request).project)
-    return JobPage(jobs=[job for job in jobs if job.kind == "backtest"])
+    return job_page(service_of(request).project, lambda row: row["kind"] == "backtest")
 
 
 @router.get("/v1/backtests/{backtest}")

@@ -106,6 +106,14 @@ def get_panel(request: Request, caller: Reader, paging: _Pages) -> Response:
     return _table(request, paging, ask_tables(service_of(request).project, "SELECT * FROM panel"))
 
 
+@router.get("/v1/paper", responses=TABLE, tags=["analysis"])
+def get_paper(request: Request, caller: Reader, paging: _Pages) -> Response:
+    """Read what paper sessions measured beside their simulations, bar after bar."""
+    from mc_assets.answers.paper import paper_comparisons
+
+    return _table(request, paging, paper_comparisons(service_of(request).project))
+
+
 @router.get("/v1/tables", tags=["sql"])
 def get_tables(request: Request, caller: Reader) -> dict[str, Any]:
     """List the tables that `POST /v1/sql` asks, with their columns and units."""

@@ -21,9 +21,9 @@ from mc_assets.service.jobs import (
     Job,
     JobPage,
     State,
-    all_jobs,
     find_job,
     job_events,
+    job_page,
     record_of,
 )
 from mc_assets.service.problems import PROBLEMS
@@ -96,11 +96,11 @@ def list_monte_carlo(
     before: _Before = None,
 ) -> JobPage:
     """List runs of Monte Carlo studies, whoever began them: a browser, a terminal or Dagster."""
-    jobs = all_jobs(service_of(request).project)
-    return _page(
-        [job for job in jobs if job.kind == "study" or job.kind.split()[-1] == "blocks"],
-        limit,
-        before,
+    return job_page(
+        service_of(request).project,
+        lambda row: row["kind"] == "study" or row["kind"].split()[-1] == "blocks",
+        limit=limit,
+        before=before,
     )
 
 
@@ -137,8 +137,13 @@ def list_jobs(
     before: _Before = None,
 ) -> JobPage:
     """List jobs, whoever began them, the newest first."""
-    jobs = all_jobs(service_of(request).project, study)
-    return _page([job for job in jobs if state in (None, job.state)], limit, before)
+    return job_page(
+        service_of(request).project,
+        lambda row: state in (None, row["state"]),
+        study=study,
+        limit=limit,
+        before=before,
+    )
 
 
 @router.get("/v1/jobs/{job}", tags=["jobs"])
@@ -198,10 +203,3 @@ def get_result(request: Request, job: _Id, caller: Reader) -> dict[str, Any]:
     except FileNotFoundError:
         state = record.state_now
         raise HTTPException(404, f"job: {job} is {state} and has no result of its own") from None
-
-
-def _page(jobs: list[Job], limit: int, before: str | None) -> JobPage:
-    """Return some jobs, from the one after `before`; ids are in the order of their beginnings."""
-    left = [job for job in jobs if before is None or job.id < before]
-    page = left[:limit]
-    return JobPage(jobs=page, next=page[-1].id if len(left) > limit else None)

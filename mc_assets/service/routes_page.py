@@ -22,6 +22,7 @@ _KINDS: Final = {
     "tables.js": "text/javascript; charset=utf-8",
     "study.js": "text/javascript; charset=utf-8",
     "views.js": "text/javascript; charset=utf-8",
+    "paper.js": "text/javascript; charset=utf-8",
     "pictures.js": "text/javascript; charset=utf-8",
 }
 _PLOTLY: Final = "plotly-cartesian-4.1.1.min.js.gz"

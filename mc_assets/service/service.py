@@ -39,7 +39,9 @@ class Service:
 
     def __post_init__(self) -> None:
         limits = self.settings
-        self.limiter = Limiter(limits.requests_per_second, limits.concurrent)
+        self.limiter = Limiter(
+            self.project.data / "service" / "limits", limits.requests_per_second, limits.concurrent
+        )
         self.metrics = Metrics(self.project)
         self.opened = OpenResults(self.project)
 

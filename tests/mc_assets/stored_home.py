@@ -19,7 +19,7 @@ from engine.jobs.ledger import archive_trials
 from engine.jobs.unfinished import Unfinished
 from engine.judging import Panel
 from engine.judging.panel_table import SCHEMA as PANEL_SCHEMA
-from engine.paper import Journal
+from engine.paper import COMPARISON_SCHEMA, Journal, PaperComparison
 from engine.ticks import RawTicks, write_days
 from mc_assets.answers.api_keys import add_key
 from mc_assets.answers.panel import write_panel
@@ -31,6 +31,7 @@ from mc_assets.defs.source_realism import REALISM_SCHEMA
 from mc_assets.market_data import ingest_raw, load_series, normalise_year
 from mc_assets.market_data.files import symbol_folder, write_parquet
 from mc_assets.market_data.futures.curve import CURVE_SCHEMA
+from mc_assets.paper.comparison_files import keep_comparison
 from mc_assets.project import Project
 from mc_assets.study_tables import write_nightly_statistics
 
@@ -120,6 +121,7 @@ def _store_the_rest(project: Project) -> None:
     write_nightly_statistics(data, "quick", _DAY, engine.load_results(data, "quick"))
     write_panel(data, Panel.of(_panel(), seconds=0.0))
     Journal(LocalFiles(data), "quick-0123456789abcdef").append([{"event": "opened"}])
+    keep_comparison(data, PaperComparison(_paper_comparison()), 0)
     Unfinished(LocalFiles(data), "world", "part-00").save("a", b"what it has come to")
     add_key(project, "desk", "read")
     archive_trials(data, "sma_crossover", "only a test")
@@ -151,6 +153,11 @@ def store_experiment(folder: Path) -> None:
             **{"tried": 1, "leaders": [leader]},
         },
     )
+
+
+def _paper_comparison() -> pl.DataFrame:
+    row = dict.fromkeys(COMPARISON_SCHEMA) | {"session": "quick-0123456789abcdef", "n": 0}
+    return pl.DataFrame([row | {"statistic": "slippage_bps"}], schema=dict(COMPARISON_SCHEMA))
 
 
 def _panel() -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,16 @@ def test_names_come_from_the_files(home: Path) -> None:
             "source: {model: heston, symbol: NONE}",
             "evaluation.source.symbol: found 'NONE@1d'",
         ),
+        (
+            "start: 100}}",
+            "start: 100}, rules: {a: {feature: rsi_14}}}",
+            "evaluation.rules.a.feature: found 'rsi_14', allowed return_1",
+        ),
+        (
+            "start: 100}}",
+            "start: 100}, rules: {a: {feature: return_1, otherwise: long}}}",
+            "evaluation.rules.a.otherwise: found 'long', allowed",
+        ),
         ("name: rising", "name: a|b", "name: found 'a|b', allowed text without"),
         (RISING, "- 1", "policy: found list, allowed a mapping with name and source"),
         (RISING, "name: x\nname: y", "line 2: found"),
@@ -283,3 +294,25 @@ evaluation:
         asked = text.replace("STEPS", str(steps)).replace(", until: 2012-12-31", f", {until}")
         with pytest.raises(mc.Refusal, match=r"evaluation.source.steps: found .* has seen those"):
             judge_policy(_write(home, asked), "held_out")
+
+
+def test_training_and_judging_need_no_gymnasium(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    for name in [name for name in sys.modules if name.startswith("engine.environment.trading")]:
+        monkeypatch.delitem(sys.modules, name)
+    found = judge_policy(Project.from_environment(), "rising")
+    assert len(found.trainings) == 5
+
+
+def test_a_rule_of_the_file_stands_beside_what_was_trained(home: Path) -> None:
+    rules = (
+        "rules: {always: {feature: return_1, above: -9.0}, never: {feature: return_1, above: 9}}"
+    )
+    text = RISING.replace("start: 100}}", f"start: 100}}, {rules}}}")
+    found = judge_policy(_write(home, text), "rising").report
+    rows = {row["name"]: row for row in found.table.to_dicts()}
+    assert set(rows) == {"agent", "buy and hold", "always", "never"}
+    assert rows["always"]["iqm"] == rows["buy and hold"]["iqm"] > 0.0
+    assert rows["never"]["iqm"] == 0.0

@@ -350,12 +350,12 @@ def test_a_users_model_whose_file_is_not_loaded_cannot_be_judged(copy: Home) -> 
     [
         (
             "[cev]",
-            "models: found 'cev', allowed bootstrap, egarch, .*, or one of your own as {model:",
+            "models: found 'cev', allowed bates, bootstrap, .*, or one of your own as {model:",
         ),
         ("[{model: c-e-v, file: a.py}]", r"models\[0\].model: found 'c-e-v', allowed up to 80 let"),
         ("[{model: cev, fil: a.py}]", r"models\[0\].fil: "),
         ("[{model: schwartz_1f, data: curve}]", "found data curve for schwartz_1f, allowed on a"),
-        ("[kou]", "models: found 'kou', allowed bootstrap"),
+        ("[kou]", "models: found 'kou', allowed bates, bootstrap"),
     ],
 )
 def test_a_wrong_entry_of_models_is_named(tmp_path: Path, models: str, message: str) -> None:

@@ -1,6 +1,7 @@
 // Which view is shown, the key of this tab, and the keyboard.
 
 import { hasKey, setKey, takeKeyFromLink } from "/page/ask.js";
+import { paperView } from "/page/paper.js";
 import { setView, simulationView, studyView } from "/page/study.js";
 import { element } from "/page/tables.js";
 import { calibrationsView, compareView, jobsView, ledgerView, studiesView } from "/page/views.js";
@@ -8,7 +9,7 @@ import { calibrationsView, compareView, jobsView, ledgerView, studiesView } from
 const main = document.getElementById("main");
 const told = document.getElementById("told");
 const VIEWS = { studies: studiesView, jobs: jobsView, compare: compareView,
-  calibrations: calibrationsView, ledger: ledgerView };
+  calibrations: calibrationsView, ledger: ledgerView, paper: paperView };
 let leaving = new AbortController();
 
 function tell(text) {

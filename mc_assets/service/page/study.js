@@ -151,7 +151,8 @@ function pictures(study, signal, tell, set = null) {
 export async function setView(main, signal, tell, study, set) {
   main.append(element("p", {}, element("a", { href: link(study) }, `← ${study}`)), element("h1", {}, `Set ${set}`));
   const about = await ask(at(study), signal);
-  const { rows, complete } = await askRows(`${at(study)}/simulations?parameter_set=${set}`, 10000, signal);
+  const url = `${at(study)}/simulations?parameter_set=${set}`;
+  const { rows, next } = await ask(`${url}&limit=200`, signal);
   if (rows.length) main.append(facts(Object.fromEntries(about.parameters.map((name) => [name, rows[0][name]]))));
   const metrics = ["net_pnl", "max_drawdown", "sharpe", "trades"].filter((name) => about.metrics.includes(name));
   const table = new Table({
@@ -160,10 +161,14 @@ export async function setView(main, signal, tell, study, set) {
     label: "simulations", sort: metrics.length ? { name: metrics[0], down: true } : null,
     open: (row) => { location.hash = link(study, "simulation", row.simulation); },
   });
-  main.append(pictures(study, signal, tell, set), element("h2", {}, "Simulations"),
-    element("p", { class: "soft" }, "Opening one runs it again from its seed." +
-      (complete ? "" : " The first 10,000 are listed.")), table.element);
+  const note = element("p", { class: "soft" }, "Opening one runs it again from its seed.");
+  main.append(pictures(study, signal, tell, set), element("h2", {}, "Simulations"), note, table.element);
   table.show(rows);
+  if (!next) return;
+  // Nobody waits for thousands of rows to see the first.
+  const all = await askRows(url, 10000, signal);
+  table.show(all.rows);
+  if (!all.complete) note.append(" The first 10,000 are listed.");
 }
 
 export async function simulationView(main, signal, tell, study, simulation) {

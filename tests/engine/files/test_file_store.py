@@ -53,6 +53,29 @@ from engine.studies import Study, load_results
 Make = Callable[..., Study]
 
 
+def test_a_durable_file_and_the_names_on_its_way_are_on_the_disk_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    true = os.fsync
+
+    def recorded(handle: int) -> None:
+        name = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        there = (tmp_path / "paper" / "a" / "0").exists()
+        flushed.append(f"{name.relative_to(tmp_path)} {there}".partition("0.")[2] or name.name)
+        true(handle)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    assert LocalFiles(tmp_path).put_new("paper/a/1", b"x")
+    assert flushed == []
+    files = LocalFiles(tmp_path, durable=True)
+    assert files.put_new("paper/a/0", b"x")
+    # The content before the file has its name, then the folder of the name and those above it.
+    assert flushed[0].endswith(".tmp False")
+    assert flushed[1:] == ["a", "paper", tmp_path.name]
+    assert not files.put_new("paper/a/0", b"y")
+
+
 @pytest.fixture(params=["folder", "memory", "objects"])
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> FileStore:
     kinds: dict[str, Callable[[], FileStore]] = {

@@ -18,6 +18,7 @@ from engine.jobs.manifest import Manifest, pack_seeds, unpack_seeds
 from engine.jobs.plan import find_pieces, make_plan
 from engine.jobs.progress import Progress
 from engine.jobs.store import ParquetStore
+from engine.results import find_unused, remove_study, remove_unused
 from engine.sources import GBM
 from engine.studies import Study, load_results
 
@@ -108,16 +109,58 @@ def test_no_cell_is_twice_in_a_folder_after_all_of_it_is_computed_again(
     assert not folder(tmp_path).duplicated(KEYS).any()
 
 
-def test_more_asked_of_some_sets_of_a_part_leaves_the_part_to_the_others(
+def test_more_asked_of_some_sets_of_a_part_leaves_each_cell_once_in_the_folder(
+    make_study: Make, tmp_path: Path
+) -> None:
+    both = {"fast": [3, 5], "slow": [10]}
+    plain = make_study(parameters=both).run(root=tmp_path).frame
+    some = {"fast": [5, 8], "slow": [10]}
+    more = make_study(name="some", parameters=some, record={"equity": 5}, seeds=range(50))
+    assert reused(more, tmp_path) == (0, 100)
+    # Set 8 and ten seeds of set 5 are new; the rest is shown where it was.
+    rows = folder(tmp_path)
+    assert len(rows) == 80 + 60
+    assert not rows.duplicated(KEYS).any()
+    assert reused(more, tmp_path) == (100, 100)
+    assert_frame_equal(load_results(tmp_path, "some").frame, more.run().frame)
+    assert_frame_equal(load_results(tmp_path, "small").frame, plain)
+    # Nor does asking still more of other cells, and of all, show one twice.
+    make_study(parameters=both, record={"equity": 5}).run(root=tmp_path)
+    make_study(parameters=both, seeds=range(60), record={"equity": 5, "trades": True}).run(
+        root=tmp_path
+    )
+    assert not folder(tmp_path).duplicated(KEYS).any()
+
+
+def test_all_cells_are_computed_again_though_several_parts_hold_some(
+    make_study: Make, tmp_path: Path
+) -> None:
+    both = {"fast": [3, 5], "slow": [10]}
+    make_study(parameters=both).run(root=tmp_path)
+    some = {"fast": [5], "slow": [10]}
+    make_study(name="some", parameters=some, record={"equity": 5}).run(root=tmp_path)
+    seen: list[Progress] = []
+    more = make_study(parameters={"fast": [3, 5, 8], "slow": [10]})
+    more.run(root=tmp_path, fresh=True, progress=seen.append)
+    assert (seen[-1].reused, seen[-1].total) == (0, 120)
+    assert len(folder(tmp_path)) == 120
+    assert not folder(tmp_path).duplicated(KEYS).any()
+
+
+def test_cells_of_a_study_stay_in_the_folder_when_the_one_that_showed_them_is_removed(
     make_study: Make, tmp_path: Path
 ) -> None:
     make_study(parameters={"fast": [3, 5], "slow": [10]}).run(root=tmp_path)
     some = {"fast": [5], "slow": [10]}
-    make_study(name="some", parameters=some, record={"equity": 5}).run(root=tmp_path)
+    kept = make_study(name="some", parameters=some, record={"equity": 5}).run(root=tmp_path)
+    remove_study(tmp_path, "small")
+    remove_unused(tmp_path, find_unused(tmp_path))
     rows = folder(tmp_path)
-    # These cells are there twice, with the same numbers: the page says how to read them once.
-    assert len(rows) == 120
-    assert len(rows.drop_duplicates()) == len(rows.drop_duplicates(KEYS)) == 80
+    assert set(kept.frame["seed"]) == set(rows[rows["set_id"] == kept.set_ids[0]]["seed"])
+    assert not rows.duplicated(KEYS).any()
+    remove_study(tmp_path, "some")
+    remove_unused(tmp_path, find_unused(tmp_path))
+    assert not list((tmp_path / "simulations").rglob("*.parquet"))
 
 
 @pytest.mark.parametrize("kept", [slice(0, None, 2), slice(1, None, 3), slice(0, 1), slice(0, 0)])

@@ -12,7 +12,7 @@ import pytest
 from engine.bars import Bars
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
-from engine.paper import BrokerInstrument, Limits, ScriptedBroker, Ticket
+from engine.paper import BrokerInstrument, Limits, ScriptedBroker, Ticket, Trader
 from engine.paper.limits import bars_missing
 from engine.strategies import Strategy
 from tests.engine.paper.rehearsal import WARM, Rehearsal, scripted_bars, terms_on
@@ -140,6 +140,33 @@ def test_positions_that_are_not_those_of_the_fills_stop_it_and_the_difference_is
     with pytest.raises(Refusal, match="the broker holds 4 X"):
         rehearsal.fresh().step([rehearsal.bars])
     assert len(rehearsal.broker.accepted) == sent
+
+
+def test_old_news_of_a_broker_is_waited_for_and_is_no_difference() -> None:
+    """It tells the new position at once, and of the order for seconds what was so before."""
+    rehearsal = Rehearsal(scripted_bars(1, 6, actions=(1,)), ScriptedBroker())
+    broker, pauses = rehearsal.broker, list[float]()
+    rehearsal.at(WARM)
+    rehearsal.step()
+    (ticket,) = broker.accepted
+    before = broker.order(ticket.client_order_id)
+    rehearsal.trade(WARM + 1)
+    rehearsal.at(WARM + 1)
+    told = broker.order
+    broker.order = (  # type: ignore[method-assign]
+        lambda name: before if sum(pauses) < 3.0 and name == ticket.client_order_id else told(name)
+    )
+    trader = Trader(
+        rehearsal.terms,
+        broker,
+        rehearsal.files,
+        limits=rehearsal.limits,
+        clock=lambda: broker.now,
+        sleep=pauses.append,
+    )
+    assert trader.step([rehearsal.bars]).decided
+    assert trader.books.position("X") == broker.positions()["X"]
+    assert 3.0 <= sum(pauses) < 8.0
 
 
 def test_an_order_that_is_not_of_the_session_stops_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from polars.testing import assert_frame_equal
 
 from engine.errors import Refusal
 from engine.jobs import BLOCKS
+from engine.jobs.ledger import read_trials
 from engine.results import read_results
 from engine.sources import GBM
 from engine.studies import Study, load_results, run_block
@@ -118,3 +120,33 @@ def test_a_single_set_is_refused() -> None:
     goal = {"selected": {"indifference": 1.0}, "max_seeds": 100}
     with pytest.raises(Refusal, match=r"until\.selected\.sets: found 1, allowed 2 to 4000"):
         Study("one", GBM(), "buy_and_hold", seeds=5, steps=5, until=goal).run()
+
+
+def statuses(root: Path) -> dict[float, str]:
+    trials = read_trials(root)
+    weights = [json.loads(one)["weight"] for one in trials["parameters"]]
+    return dict(zip(weights, trials["status"], strict=True))
+
+
+def test_the_ledger_tells_sets_that_left_from_those_that_ran_to_the_end(folder: Path) -> None:
+    counts = dict(
+        zip(WEIGHTS["weight"], seeds_of(read_results(folder, "chosen").frame), strict=True)
+    )
+    most = max(counts.values())
+    ended = {weight: "finished" if n == most else "pruned" for weight, n in counts.items()}
+    assert set(ended.values()) == {"finished", "pruned"}
+    assert statuses(folder) == ended
+    # Rows that tell the end have the cells of the rounds, which count once.
+    trials = read_trials(folder).sort("parameters")
+    assert trials["seeds"].to_list() == [counts[weight] for weight in sorted(counts)]
+    files = sorted((folder / "ledger").rglob("*.parquet"))
+    study().run(root=folder)
+    assert sorted((folder / "ledger").rglob("*.parquet")) == files
+
+
+def test_a_set_that_another_study_finished_stays_finished(tmp_path: Path) -> None:
+    every = Study("every", GBM(mu=0.2, sigma=0.2), "buy_and_hold", WEIGHTS, seeds=600, steps=252)
+    study().run(ledger=tmp_path)
+    assert "pruned" in statuses(tmp_path).values()
+    every.run(ledger=tmp_path)
+    assert set(statuses(tmp_path).values()) == {"finished"}

@@ -236,3 +236,40 @@ def test_a_saturday_takes_all_bars_and_all_models_and_the_first_one_is_waited_fo
     assert found["parts"] == {"bars": ["A@1d..COIN@1d"], "studies": []}
     assert found["all_models"] is True
     assert found["as_of"] == "2026-11-27"
+
+
+def _walks() -> None:
+    """Print what a night asks for of a study that says how it is walked forward."""
+    from mc_assets.automation.nights import Night
+    from mc_assets.defs.night_requests import NightRequests
+    from mc_assets.defs.partitions import declared
+    from mc_assets.project import Project
+    from mc_assets.resources import Laboratory
+
+    laboratory = Laboratory.from_project(Project.from_environment())
+    found = {}
+    now = datetime.datetime.now(datetime.UTC)
+    for name, due in (("new", now), ("old", now - datetime.timedelta(days=8))):
+        night = Night("XNYS", FRIDAY_EVENING.date(), due, "America/New_York")
+        requests = NightRequests(night, laboratory, declared)
+        asked = [(part, requests.request("studies", part, 1)) for part in requests.parts("studies")]
+        found[name] = [(part, one.job_name, one.partition_key) for part, one in asked]
+    print(json.dumps(found))
+
+
+def test_a_night_walks_the_studies_forward_that_say_how_and_missed_ones_only_once(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "one.yaml").write_text(STUDY)
+    walked = STUDY.replace("name: one", "name: two") + "walk_forward: {windows: 3}\n"
+    (tmp_path / "studies" / "two.yaml").write_text(walked)
+    (tmp_path / "series.yaml").write_text(SERIES)
+    places = {"DATA": "data", "SERIES": "series.yaml", "STUDIES": "studies"}
+    in_folder = {f"MC_{name}": str(tmp_path / place) for name, place in places.items()}
+    done = call_here(_walks, places=in_folder, folder=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    simulated = [["one", "simulate_nightly", None], ["two", "simulate_nightly", None]]
+    walks = ["walk-forward of two", "walk_nightly", "two"]
+    assert found == {"new": [*simulated, walks], "old": simulated}

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import datetime
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from mc_assets.answers.paper import look_at_sessions, open_session, paper_journal
+from mc_assets.answers.paper import (
+    look_at_sessions,
+    open_session,
+    paper_comparisons,
+    paper_journal,
+)
+from mc_assets.answers.tables import ask_tables
 from mc_assets.cli import app
 from mc_assets.market_data import ingest_raw, load_series, normalise_year
 from mc_assets.project import Project
 from mc_assets.providers.network import KEY_HOSTS
+from tests.mc_assets.mc_here import mc_here
 from tests.mc_assets.paper.fake_alpaca import FakeAlpaca, serving
 
 STUDY = """
@@ -170,6 +181,78 @@ def test_every_session_that_was_not_stopped_looks_once_and_is_compared(
     said = [line for line in found.sentences if line.startswith(session.session)]
     assert said == [f"{session.session}: bar 0, 0 sent, 0 cancelled, equity 1,000.00"]
     assert not [line for line in found.sentences if line.startswith("asked-")]  # it was stopped
+    # What it measured is a table; measured again at the same bar it is there once.
+    compared = mc("compare", study, "--json")
+    assert compared.exit_code == 0, compared.output
+    kept = paper_comparisons(home).filter(pl.col("session") == session.session)
+    assert kept.select("bar", "statistic").rows() == [
+        (0, name)
+        for name in ("slippage_bps", "commission_rate", "limit_fill_rate", "net_pnl_difference")
+    ]
+    question = f"SELECT statistic FROM paper_comparison WHERE session = '{session.session}'"
+    asked = ask_tables(home, question)
+    assert sorted(asked["statistic"]) == sorted(kept["statistic"])
+
+
+def test_a_stop_that_cancels_one_order_says_so_in_the_singular(
+    home: Project, fake: FakeAlpaca
+) -> None:
+    study = study_of(home, name="single")
+    there = ("--base-url", fake.url)
+    assert mc(study, "--once", "--no-ingest", *there).exit_code == 0
+    assert "stopped; 1 order cancelled, 0 closing" in mc("stop", study, *there).output
+
+
+def test_a_journal_of_no_session_is_one_sentence_and_exit_code_2(home: Project) -> None:
+    done = mc_here("paper", "journal", "NOSUCH", places={}, folder=home.root)
+    assert done.returncode == 2
+    assert done.stderr.startswith("mc: session: found 'NOSUCH', allowed ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("done_before", [True, False])
+def test_a_process_that_is_killed_at_any_request_leaves_the_same_order(
+    home: Project, fake: FakeAlpaca, done_before: bool
+) -> None:
+    """SIGKILL from the broker's side, as a request arrives: once what it asks is done, or not."""
+    arrived, at, process = 0, 0, None
+
+    def fault() -> str:
+        nonlocal arrived
+        arrived += 1
+        fake.broker.now = datetime.datetime.now(datetime.UTC)
+        if arrived != at:
+            return "ok"
+        assert process is not None
+        process.kill()
+        return "drop after" if done_before else "drop"
+
+    fake.fault = fault  # type: ignore[method-assign]
+    calls, taken = 0, 0
+    while at <= calls:
+        study, arrived = study_of(home, name=f"killed-{done_before}-{at}"), 0
+        process = look_in_a_process(study, fake.url)
+        ended = process.wait(timeout=120)
+        if at == 0:
+            calls = arrived  # of an undisturbed look
+        else:
+            assert ended == -signal.SIGKILL, at
+            at, arrived, now = -1, 0, at
+            assert look_in_a_process(study, fake.url).wait(timeout=120) == 0, now
+            at = now
+        taken += 1
+        assert len(fake.broker.accepted) == taken, at
+        assert (fake.broker.repeated, fake.broker.accepted[-1].units) == (0, 9.0)
+        fake.broker.end(fake.broker.accepted[-1].client_order_id, "cancelled")
+        at += 1
+    assert calls >= 6
+
+
+def look_in_a_process(study: str, url: str) -> subprocess.Popen[bytes]:
+    code = "from mc_assets.cli import main; main()"
+    asked = ("paper", study, "--once", "--no-ingest", "--base-url", url)
+    return subprocess.Popen([sys.executable, "-c", code, *asked], stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize(

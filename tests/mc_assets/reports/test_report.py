@@ -120,18 +120,17 @@ def test_the_box_says_what_the_corrected_interval_says(
     ],
 )
 def test_the_box_calls_nothing_good_that_the_error_of_the_history_may_explain(
-    monkeypatch: pytest.MonkeyPatch, low: float, high: float, dominant: str, told: str
+    low: float, high: float, dominant: str, told: str
 ) -> None:
     corrected = SimpleNamespace(n=200, low=0.16, high=0.39)
-    choice = SimpleNamespace(parameter_set=2, corrected=corrected)
+    choice: Any = SimpleNamespace(parameter_set=2, corrected=corrected)
     row = {"ci_low": low, "ci_high": high, "dominant": dominant}
     material: Any = SimpleNamespace(
         results=None,
         statistic=lambda number, name: row,
         one_path=False,
     )
-    monkeypatch.setattr(verdict, "choose", lambda results, name: choice)
-    kind, word, number = verdict._word(material)
+    kind, word, number = verdict._word(material, choice)
     assert (kind, number) == (told, 2)
     within = "the history's" if dominant == "history" else "its whole"
     assert word.endswith("counted in" if told == "good" else f"but within {within} error")

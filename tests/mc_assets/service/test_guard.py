@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,22 +132,70 @@ def test_a_key_that_asks_too_often_is_told_when_to_ask_again(project: Project) -
     assert client.get("/v1/jobs", headers={"X-API-Key": "run"}).status_code == 200
 
 
-def test_a_key_has_no_more_requests_at_once_than_it_may() -> None:
-    limiter = Limiter(per_second=100.0, concurrent=2, clock=lambda: 0.0)
+def test_a_key_has_no_more_requests_at_once_than_it_may(tmp_path: Path) -> None:
+    limiter = Limiter(tmp_path, per_second=100.0, concurrent=2, clock=lambda: 0.0)
     limiter.enter("desk")
-    limiter.enter("desk")
+    slot = limiter.enter("desk")
     with pytest.raises(TooMany, match="more than 2 requests at once"):
         limiter.enter("desk")
-    limiter.leave("desk")
+    limiter.leave("desk", slot)
+    assert limiter.enter("desk") == slot
+    # What was refused for being too much at once cost no token, and another key has its own.
+    assert limiter.enter("other") == 0
+
+
+def test_several_web_workers_allow_no_more_than_one(tmp_path: Path) -> None:
+    workers = [Limiter(tmp_path, 2.0, 3, clock=lambda: 0.0) for _ in range(4)]
+    slots = [worker.enter("desk") for worker in workers[:3]]
+    assert sorted(slots) == [0, 1, 2]
+    with pytest.raises(TooMany, match="more than 3 requests at once"):
+        workers[3].enter("desk")
+    workers[0].leave("desk", slots[0])
+    last = workers[3].enter("desk")
+    workers[3].leave("desk", last)
+    # Four tokens came in the two seconds that a bucket holds, and all are spent.
+    with pytest.raises(TooMany, match="more than 2 requests a second"):
+        workers[1].enter("desk")
+
+
+def test_a_web_worker_that_is_killed_leaves_no_request_running(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, pathlib\n"
+        "from mc_assets.service.limits import Limiter\n"
+        "limiter = Limiter(pathlib.Path(sys.argv[1]), 1_000.0, 1)\n"
+        "print(limiter.enter('desk'), flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, stdin=subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == b"0\n"
+    here = Limiter(tmp_path, 1_000.0, 1)
+    with pytest.raises(TooMany, match="more than 1 requests at once"):
+        here.enter("desk")
+    worker.kill()
+    worker.communicate(timeout=30)
+    assert here.enter("desk") == 0
+
+
+def test_a_clock_that_is_set_back_empties_a_bucket_at_most(tmp_path: Path) -> None:
+    now = [1_000_000.0]
+    limiter = Limiter(tmp_path, per_second=2.0, concurrent=9, clock=lambda: now[0])
+    limiter.leave("desk", limiter.enter("desk"))
+    now[0] = 0.0
+    with pytest.raises(TooMany) as refused:
+        limiter.enter("desk")
+    assert refused.value.seconds == 1
+    now[0] = 0.5
     limiter.enter("desk")
 
 
-def test_tokens_come_back_with_time() -> None:
+def test_tokens_come_back_with_time(tmp_path: Path) -> None:
     now = [0.0]
-    limiter = Limiter(per_second=2.0, concurrent=9, clock=lambda: now[0])
+    limiter = Limiter(tmp_path, per_second=2.0, concurrent=9, clock=lambda: now[0])
     for _ in range(4):
-        limiter.enter("desk")
-        limiter.leave("desk")
+        limiter.leave("desk", limiter.enter("desk"))
     with pytest.raises(TooMany) as refused:
         limiter.enter("desk")
     assert refused.value.seconds == 1

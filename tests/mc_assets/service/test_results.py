@@ -27,6 +27,7 @@ TABLES = [
     "/v1/data/series",
     "/v1/data/calibrations",
     "/v1/ledger",
+    "/v1/paper",
 ]
 
 

@@ -1,0 +1,53 @@
+// Paper against simulation: what fills cost in each session, beside what its study assumes.
+
+import { askRows } from "/page/ask.js";
+import { draw, lineWithBand } from "/page/pictures.js";
+import { Table, element, estimateCell, word } from "/page/tables.js";
+
+const TITLES = { slippage_bps: "slippage, basis points", commission_rate: "commission, share",
+  limit_fill_rate: "fill rate of limits", net_pnl_difference: "net P&L, difference" };
+const FAR = 3;
+
+function verdict(row) {
+  if (row.drift === null) return "too few";
+  return Math.abs(row.drift) > FAR ? "drifted" : "as assumed";
+}
+
+export async function paperView(main, signal) {
+  main.append(element("h1", {}, "Paper against simulation"), element("p", { class: "soft" },
+    "What fills on paper cost, with 95 % intervals, beside what the study assumes."));
+  const { rows } = await askRows("/v1/paper", 100000, signal);
+  if (!rows.length) {
+    main.append(element("p", { class: "soft" }, "Nothing was traded yet: ", element("code", {}, "mc paper STUDY"), " begins."));
+    return;
+  }
+  const key = (row) => `${row.session}: ${TITLES[row.statistic] ?? row.statistic}`;
+  const newest = new Map();
+  for (const row of rows) if (!newest.has(key(row)) || newest.get(key(row)).bar <= row.bar) newest.set(key(row), row);
+  const title = element("h2", {});
+  const place = element("div", { class: "picture" });
+  const table = new Table({
+    columns: [{ name: "session", text: true },
+      { name: "statistic", text: true, value: (row) => TITLES[row.statistic] ?? row.statistic },
+      { name: "estimate", cell: (row) => estimateCell(row, null) }, { name: "assumed" }, { name: "n" },
+      { name: "drift", title: "standard errors off" },
+      { name: "verdict", text: true, value: verdict,
+        cell: (row) => (verdict(row) === "drifted" ? word("drifted") : verdict(row)) }],
+    label: "paper sessions", open: show,
+  });
+  main.append(table.element, title, place);
+
+  async function show(row) {
+    const line = rows.filter((one) => key(one) === key(row) && one.estimate !== null);
+    title.textContent = `${key(row)} after each bar`;
+    const x = line.map((one) => one.bar);
+    await draw(place, { data: [
+      ...lineWithBand(x, line.map((one) => one.estimate), line.map((one) => one.ci_low ?? one.estimate),
+        line.map((one) => one.ci_high ?? one.estimate), "measured"),
+      { x, y: line.map((one) => one.assumed), mode: "lines", line: { dash: "dot", color: "#d98a1f" }, name: "assumed" },
+    ], layout: { margin: { t: 20, r: 20, b: 40, l: 60 }, legend: { orientation: "h", y: 1.08 },
+      xaxis: { title: { text: "bar of the session" } } } }, 320);
+  }
+  table.show([...newest.values()]);
+  await show([...newest.values()].find((row) => row.estimate !== null) ?? rows[0]);
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ PARQUET: Final = (".parquet", ".pq")
 # Bytes per block; short rows need fifty times their size while they are converted.
 _BLOCK: Final = 2 << 20
 _ROWS: Final = 200_000
+# What a damaged file may raise; a zip is unpacked by Python.
+_BROKEN: Final = (pa.ArrowException, OSError, EOFError, zlib.error, BadZipFile, NotImplementedError)
 # Longest line of names.
 _HEADER: Final = 65_536
 
@@ -118,7 +121,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     try:
         with _opened(path) as head:
             data = head.read(_HEADER)
-    except (pa.ArrowInvalid, OSError) as error:
+    except _BROKEN as error:
         raise _broken(path, error, "CSV") from None
     # A few NUL bytes are bad cells; many are another encoding, or no text.
     if 100 * data[:4096].count(0) > len(data[:4096]):
@@ -184,7 +187,7 @@ def _csv_batches(
             )
             for batch in reader:
                 yield _frame(batch)
-    except (pa.ArrowInvalid, OSError) as error:
+    except _BROKEN as error:
         if "straddling" in str(error):
             found = f"a line of more than {_BLOCK:,} bytes"
             raise MarketDataError(path.name, found, "up to that many") from None

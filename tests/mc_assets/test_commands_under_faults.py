@@ -47,7 +47,6 @@ LONG = {
     ("ticks import", "file"): 16,
     ("keys add", "file"): 3,
     ("keys remove", "file"): 2,
-    ("export", "file"): 3,
     ("leaderboard", "file"): 1,
     ("verify", "file"): 1,
     ("everything", "file"): 1,

@@ -141,6 +141,13 @@ def test_no_read_of_a_stream_returns_more_than_was_asked_for_or_changes_good_tex
     assert [cut.read(64), cut.read(64), cut.read(64)] == [b"a", b"?", b""]
 
 
+def test_a_zip_damaged_in_its_middle_is_one_sentence(tmp_path: Path) -> None:
+    whole = _zipped(_HEADER + _rows(5_000))
+    for place in range(40, len(whole) - 120, len(whole) // 12):
+        damaged = whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :]
+        assert "a broken file" in _refused(tmp_path, "q.csv.zip", damaged)
+
+
 def test_damaged_files_of_ticks_are_read_or_refused_in_one_sentence(tmp_path: Path) -> None:
     read, refused = _check_damaged(range(30), tmp_path)
     assert read >= 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def export_to_optuna(
     Refusal
         If Optuna is not installed, there is no such experiment, or the journal has one of its name.
     """
-    from engine.files import read_json, read_parquet
+    from engine.files import read_json, read_parquet, write_output
     from mc_assets.experiment_folder import SUMMARY
 
     optuna = _optuna()
@@ -60,10 +61,15 @@ def export_to_optuna(
         item["name"]: _distribution(optuna, item["kind"], item["arguments"], trials[item["name"]])
         for item in resolved["space"]
     }
-    with warnings.catch_warnings():
+    # Beside the journal that is there, which is replaced whole: a line that a kill or a full disk
+    # cut would make it unreadable.
+    with tempfile.TemporaryDirectory() as aside, warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        written = Path(aside) / "journal.log"
+        if file.is_file():
+            written.write_bytes(file.read_bytes())
         storage = optuna.storages.JournalStorage(
-            optuna.storages.journal.JournalFileBackend(str(file))
+            optuna.storages.journal.JournalFileBackend(str(written))
         )
         if any(study.study_name == experiment for study in storage.get_all_studies()):
             raise Refusal("--optuna", f"{file}, which has {experiment!r}", "another file")
@@ -77,6 +83,7 @@ def export_to_optuna(
         study.add_trials(
             [_trial(optuna, row, objectives, distributions) for row in trials.to_dicts()]
         )
+        write_output(file, written.read_bytes())
     return len(trials)
 
 

@@ -309,6 +309,12 @@ def test_an_experiment_is_exported_to_a_journal_that_optuna_opens(folder: Path) 
     assert study.trials[0].distributions["fast"].log
     pruned = [trial.state.name for trial in study.trials].count("PRUNED")
     assert pruned == len(trials.filter(pl.col("status") != "finished"))
+    stored = journal.read_bytes()
+    full = CliRunner().invoke(
+        app, ["experiments", "export", "SMA_SP500", "--optuna", "/dev/full"], catch_exceptions=True
+    )
+    assert full.exit_code != 0
+    assert journal.read_bytes() == stored
     for words, sentence in (
         (("export", "SMA_SP500", "--optuna", str(journal)), "another file"),
         (("export", "luck", "--optuna", str(journal)), "allowed SMA_SP500"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -21,8 +21,10 @@ from engine.sources import Historical, Source, make_source
 from engine.statistics.layout import Layout
 from engine.studies import Study
 
-__all__ = ["SeparateWindows"]
+__all__ = ["SEPARATE_VERSION", "SeparateWindows"]
 
+#: Rises when the numbers of these windows change, so that stored ones are not taken for them.
+SEPARATE_VERSION: Final = 2
 Floats = NDArray[np.float64]
 
 
@@ -79,6 +81,11 @@ class SeparateWindows:
                 raise Refusal("model_paths", str(model_paths), "at least 1")
         return cls(runs, source, score, at_seam, model, model_paths)
 
+    @property
+    def _before(self) -> int:
+        """Bars of history before the first that windows count: a path is the last of them."""
+        return len(self.source.bars[0]) - self.runs.job.world.steps
+
     def choices(
         self,
         windows: Sequence[WalkForwardWindow],
@@ -134,8 +141,7 @@ class SeparateWindows:
         self, first: int, last: int, settings: dict[str, Any]
     ) -> tuple[dict[str, Floats], Floats]:
         """Run every set on a stretch of bars: sums of shape (sets, 1), and what each made."""
-        warm_up = self.runs.job.world.path.warm_up
-        bars = tuple(one[: int(warm_up) + last + 1] for one in self.source.bars)
+        bars = tuple(one[: self._before + last + 1] for one in self.source.bars)
         study = self._study(Historical(bars), last - first + 1)
         equity, per_year = self._equity(study, self.runs.job.seeds[:1], settings)
         made: Floats = equity[:, :, -1] - equity[:, :, 0]
@@ -146,8 +152,7 @@ class SeparateWindows:
     ) -> dict[str, Floats]:
         """Run every set on paths of the model as of the window's start, pooled per set."""
         bars: Bars = self.source.bars[0]
-        begin = int(self.runs.job.world.path.warm_up)
-        seen = bars[begin + window.first_in : begin + window.last_in + 1]
+        seen = bars[self._before + window.first_in : self._before + window.last_in + 1]
         source = self._calibrated(seen, number)
         steps = window.last_out - window.first_out + 1
         study = self._study(source, steps, s0=float(seen.close[-1]))

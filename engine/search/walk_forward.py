@@ -20,7 +20,7 @@ from engine.market_data import MarketData
 from engine.search.asked_windows import asked_windows
 from engine.search.equity_runs import EquityRuns
 from engine.search.journal import Journal
-from engine.search.separate_windows import SeparateWindows
+from engine.search.separate_windows import SEPARATE_VERSION, SeparateWindows
 from engine.search.window_choices import score_windows, window_choices, window_table
 from engine.search.window_scores import SCORES
 from engine.search.windows import WalkForwardWindow
@@ -226,6 +226,8 @@ def walk_forward(
     )
     wanted = _wanted(only, len(windows))
     chosen_on = {"model": model, "model_paths": model_paths if model else None}
+    if at_seam == "flat" or model is not None:
+        chosen_on["separate_windows"] = SEPARATE_VERSION
     identity = _identity(runs.job, windows, score, at_seam, chosen_on)
     journal = None
     if folder is not None:

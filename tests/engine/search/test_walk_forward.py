@@ -217,6 +217,18 @@ def test_flat_at_the_seam_is_a_backtest_of_each_stretch_by_itself() -> None:
     assert carried.choices["out_of_sample"].to_list() != found.choices["out_of_sample"].to_list()
 
 
+@pytest.mark.parametrize("asked", [{"at_seam": "flat"}, {"model": "gbm", "model_paths": 5}])
+def test_windows_of_the_last_bars_of_a_longer_history_are_those_of_these_bars(
+    asked: dict[str, Any],
+) -> None:
+    bars, warm_up, steps = _history(), 39, 400
+    lengths: dict[str, Any] = {"in_sample": 200, "out_of_sample": 100, **asked}
+    longer = _study(source=Historical(bars), seeds=1, steps=steps)
+    alone = _study(source=Historical(bars[len(bars) - warm_up - steps :]), seeds=1, steps=None)
+    found = walk_forward(longer, **lengths).choices
+    assert found.equals(walk_forward(alone, **lengths).choices)
+
+
 @pytest.mark.parametrize("asked", [{}, {"at_seam": "flat"}, {"model": "gbm", "model_paths": 5}])
 def test_a_walk_that_was_stopped_goes_on_from_the_windows_it_has(
     tmp_path: Any, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch

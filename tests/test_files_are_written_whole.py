@@ -15,11 +15,13 @@ import pytest
 from engine.files import write_output
 from tests.test_house_rules import sources
 
-# What writes under temporary names itself; a memory, a copy for one question, the terminal.
+# What writes under temporary names itself; a memory, a copy for one question, the terminal; the
+# kernels of a wheel that is being built.
 _WRITERS = {
     "engine/files/writing.py",
     "engine/files/verified.py",
     "engine/compiled/cache.py",
+    "engine/compiled/shipped.py",
     "mc_assets/answers/new_files.py",
     "mc_assets/cli/terminal.py",
     "mc_assets/market_data/files.py",

@@ -19,7 +19,7 @@ from engine.compiled.shipped import suits_this_machine
 BUNDLE = ("engine/plots/plotly-cartesian-4.1.1.min.js.gz", "engine/plots/plotly-LICENSE.txt")
 STARTER = ("series.yaml", "studies/dip.yaml", "Makefile", "ci.yml", "gitignore")
 PAGE = ("index.html", "style.css", *(f"{name}.js" for name in ("app", "ask", "pictures", "study")))
-PAGE += ("tables.js", "views.js")
+PAGE += ("paper.js", "tables.js", "views.js")
 DATA = {
     *("mc_assets/series.yaml", "engine/plots/page.html", *BUNDLE),
     *("engine/py.typed", "mc_assets/py.typed"),

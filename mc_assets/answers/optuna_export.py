@@ -67,7 +67,7 @@ def export_to_optuna(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         written = Path(aside) / "journal.log"
         if file.is_file():
-            written.write_bytes(file.read_bytes())
+            write_output(written, file.read_bytes())
         storage = optuna.storages.JournalStorage(
             optuna.storages.journal.JournalFileBackend(str(written))
         )

@@ -90,7 +90,7 @@ ORDER_ENGINE = {
 PATHS = {
     "drift of a model": (
         "sources/gbm.py",
-        "drift = (self.mu - 0.5 * self.sigma * self.sigma) * dt",
+        "drift = (self.mu - 0.5 * own) * dt",
         "drift = self.mu * dt",
     ),
     "shape of a bar": (

@@ -230,7 +230,7 @@ MUTATIONS = {
         PATHS,
     ),
     "drift of geometric Brownian motion": Mutation(
-        "drift = (self.mu - 0.5 * self.sigma * self.sigma) * dt", "drift = self.mu * dt", PATHS
+        "drift = (self.mu - 0.5 * own) * dt", "drift = self.mu * dt", PATHS
     ),
     # Estimates.
     "drift of an estimate": Mutation(

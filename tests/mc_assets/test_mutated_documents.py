@@ -120,7 +120,7 @@ _READERS: Final[dict[str, tuple[str, Callable[[Project, Path], None]]]] = {
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
 def test_mutated_documents_are_read_or_refused_in_one_sentence(project: Project, kind: str) -> None:
-    read, refused = _check(kind, range(30), project)
+    read, refused = _check(kind, range(45), project)
     assert read >= 3
     assert refused >= 10
 

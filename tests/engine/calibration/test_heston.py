@@ -11,7 +11,7 @@ import pytest
 from engine.bars import Bars
 from engine.calibration import calibrate, try_calibrate
 from engine.calibration.option_surface import OptionSurface
-from engine.pricing import black_scholes, heston_prices
+from engine.pricing import black_scholes, characteristic
 from engine.pricing.heston_prices import heston_characteristic, heston_price
 
 MODEL = {"v0": 0.05, "kappa": 2.0, "theta": 0.06, "xi": 0.7, "rho": -0.6}
@@ -204,5 +204,5 @@ def test_the_block_sum_of_a_transform_is_the_plain_one(count):
     log_ratio = rng.normal(0.0, 0.5, 12)
     phase = np.outer(log_ratio, 0.1 * np.arange(count))
     plain = np.cos(phase) @ weight.real - np.sin(phase) @ weight.imag
-    found = heston_prices._transform(weight, log_ratio)
+    found = characteristic._transform(weight, log_ratio)
     np.testing.assert_allclose(found, plain, atol=1e-11 * np.abs(weight).sum())

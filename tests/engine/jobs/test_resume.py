@@ -320,13 +320,13 @@ def test_a_full_disk_is_a_clear_error_and_finished_parts_stay(
     written = 0
     real = files_module.write_new
 
-    def full(path: Path, data: bytes) -> bool:
+    def full(path: Path, data: bytes, **how: bool) -> bool:
         nonlocal written
         if path.suffix == ".parquet":
             written += 1
             if written > 2 + 3 * 2:  # sets and seeds; three parts and their trials
                 raise OSError(28, "No space left on device")
-        return real(path, data)
+        return real(path, data, **how)
 
     monkeypatch.setattr(files_module, "write_new", full)
     with pytest.raises(StorageError, match="the disk is full; parts finished before are intact"):
@@ -353,7 +353,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(path: Path, data: bytes) -> None:
+    def refuse(path: Path, data: bytes, **_: bool) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(files_module, "write_new", refuse)

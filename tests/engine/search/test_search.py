@@ -119,9 +119,9 @@ def test_sets_that_cannot_be_judged_are_found_in_few_steps(monkeypatch: Any) -> 
     asked: list[int] = []
     own = PreparedJob.run
 
-    def run(self: PreparedJob, sets: Any, seeds: Any = None) -> Any:
+    def run(self: PreparedJob, sets: Any, seeds: Any = None, **how: Any) -> Any:
         asked.append(len(sets))
-        return own(self, sets, seeds)
+        return own(self, sets, seeds, **how)
 
     monkeypatch.setattr(PreparedJob, "run", run)
     study = _study(parameters={"fast": 5, "slow": [30, 40]}, constraint=[], warm_up=40)

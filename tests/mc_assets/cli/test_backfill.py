@@ -121,8 +121,11 @@ def test_the_runs_of_a_long_backfill_are_short(folder: Folder) -> None:
     [
         (["--from", "2020-13-01", "--to", "2020-02-01"], "--from: found '2020-13-01'"),
         (["--from", "2020-03-01", "--to", "2020-02-01"], "before 2020-03-01"),
-        (["NOT@1d", "--from", "2020-03-01", "--to", "2020-04-01"], "NOT@1d"),
-        (["EMPTY@1d", "--from", "2020-03-01", "--to", "2020-04-01"], "`mc ingest EMPTY@1d`"),
+        (["--series", "NOT@1d", "--from", "2020-03-01", "--to", "2020-04-01"], "NOT@1d"),
+        (
+            ["--series", "EMPTY@1d", "--from", "2020-03-01", "--to", "2020-04-01"],
+            "`mc ingest EMPTY@1d`",
+        ),
     ],
 )
 def test_a_backfill_of_what_is_not_there_is_refused_in_one_sentence(

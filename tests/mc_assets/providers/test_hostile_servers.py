@@ -63,7 +63,9 @@ class ScriptedServer:
         self._listener.close()
 
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+# Every answer ends its connection: a client that came back sooner than the thread here closes it
+# would ask once more on the same one.
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 
 
 def silent(connection: socket.socket, over: threading.Event) -> None:

@@ -86,5 +86,9 @@ def _from_here(path: Path) -> Path:
 def _parameters(text: str) -> str:
     import json
 
-    values = json.loads(text)
+    # Six digits, as sentences about sets have them: a range of ten steps is full of long fractions.
+    values = {
+        name: f"{value:.6g}" if isinstance(value, float) else value
+        for name, value in json.loads(text).items()
+    }
     return ", ".join(f"{name} {value}" for name, value in values.items()) or "defaults"

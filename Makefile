@@ -35,6 +35,9 @@ QUICK := \
 # (tests/conftest.py) in place of those with the most tests.
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
+# Two processes share two processors: further threads of linear algebra would wait for each other.
+check test test-costs coverage: export OPENBLAS_NUM_THREADS := 1
+
 .PHONY: run setup ui check test test-costs test-slow test-lowest wheel coverage mutation lint hooks peers \
 	bench bench-check docs site clean
 .DEFAULT_GOAL := run

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from engine import user_code
 from engine.sources.registered import SOURCES
 from engine.strategies import registry
 
-# The same examples in every run; `make test-slow` draws new ones, and more of them.
-settings.register_profile("fixed", derandomize=True, max_examples=25)
-settings.register_profile("new", derandomize=False, max_examples=200)
+# The same examples in every run; `make test-slow` draws new ones, and more of them. No clock: on a
+# machine that others use too, an example takes seconds.
+_NO_CLOCK = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("fixed", derandomize=True, max_examples=20, **_NO_CLOCK)
+settings.register_profile("new", derandomize=False, max_examples=200, **_NO_CLOCK)
 settings.load_profile("fixed")
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -34,7 +36,6 @@ LONGEST = (
     "tests/mc_assets/test_end_to_end.py",
     "tests/test_examples.py",
     "tests/mc_assets/cli/test_study_commands.py",
-    "tests/engine/ticks/test_studies.py",
     "tests/mc_assets/reports/test_report.py",
     "tests/mc_assets/test_users_models.py",
     "tests/mc_assets/market_data/test_short_answers.py",
@@ -54,7 +55,6 @@ LONGEST = (
     "tests/engine/jobs/test_simulated.py",
     "tests/mc_assets/service/test_page.py",
     "tests/engine/ticks/test_raw_ticks.py",
-    "tests/engine/sources/test_machine_code.py",
     "tests/mc_assets/test_disagreement.py",
     "tests/mc_assets/providers/test_resuming.py",
     "tests/mc_assets/cli/test_panel.py",
@@ -100,7 +100,7 @@ def _what_other_tests_left_is_gone() -> Iterator[None]:
     with what the first began with. What a fixture of a file or a session makes is there before.
     """
     strategies, files = dict(registry._USER), dict(user_code._LOADED)
-    sources, environment, folder = set(SOURCES), dict(os.environ), Path.cwd()
+    sources, environment, folder = set(SOURCES), _environment(), Path.cwd()
     yield
     registry._USER.clear()
     registry._USER.update(strategies)
@@ -110,10 +110,20 @@ def _what_other_tests_left_is_gone() -> Iterator[None]:
     # A file that was not forgotten would not be run again, and its names not be entered.
     for name in user_code._LOADED.keys() - files.keys():
         del user_code._LOADED[name]
-    if os.environ != environment:
-        os.environ.clear()
-        os.environ.update(environment)
+    left = _environment()
+    for name in left.keys() | environment.keys() if left != environment else ():
+        if name not in environment:
+            del os.environ[name]
+        elif left.get(name) != environment[name]:
+            os.environ[name] = environment[name]
     os.chdir(folder)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment but for the one name that pytest itself sets anew for every test."""
+    environment = dict(os.environ)
+    environment.pop("PYTEST_CURRENT_TEST", None)
+    return environment
 
 
 @pytest.fixture(scope="session")

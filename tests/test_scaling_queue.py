@@ -21,7 +21,7 @@ def test_a_slow_scheduler_is_what_one_waits_for() -> None:
     assert finished_after(seconds, workers=64, serial=0.5) == pytest.approx(500.01)
 
 
-@settings(max_examples=100, database=None, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, database=None, deadline=None)
 @given(
     seconds=st.lists(st.floats(0.01, 10.0), min_size=1, max_size=60),
     workers=st.integers(1, 20),

@@ -147,6 +147,7 @@ def test_the_command_line_starts_from_the_wheel(installed: Path, tmp_path: Path)
     assert "run [OPTIONS] [study]" in run(installed, MC, tmp_path, "run", "--help")
 
 
+@pytest.mark.slow
 def test_a_study_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     code = (
         "import engine as mc\n"

@@ -19,7 +19,7 @@ WEEKDAYS = 5 * 365.25 / 7
 # --- the nominal year of a model's path, against exchange_calendars -------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     exchange=st.sampled_from(sorted(EXCHANGES)),
     minutes=st.sampled_from([5, 10, 30, 60, 90, 240]),
@@ -40,7 +40,7 @@ def test_bars_per_session_and_year_are_those_of_the_exchange(
     assert bars_per_year == pytest.approx(calendar.bars_per_year, rel=0.02)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     exchange=st.sampled_from(sorted(EXCHANGES)),
     start=st.integers(0, 2500),

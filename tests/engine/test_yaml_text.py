@@ -129,13 +129,13 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=2 * settings.default.max_examples)
 @given(VALUES)
 def test_what_a_program_writes_comes_back(value: object) -> None:
     assert read_yaml(yaml.safe_dump({"a": value}, width=1000)) == {"a": value}
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=4 * settings.default.max_examples)
 @given(st.text(st.sampled_from("ab:-[]{},&*!|>'\"%@`#?\n\t 01.<="), max_size=60))
 def test_any_text_is_a_value_or_one_line(text: str) -> None:
     try:

@@ -12,8 +12,7 @@ import pytest
 from tests.mc_assets.killed import COMMANDS, DONE, Nursery, content
 
 # Commands that write without Dagster, in steps of files; all of them, in both kinds of steps.
-SHORT = {("run", "file"): 4, ("prune", "file"): 2, ("rm", "file"): 2, ("mv", "file"): 3}
-SHORT |= {("init", "file"): 2, ("new series", "file"): 1}
+SHORT = {("run", "file"): 3, ("prune", "file"): 1, ("mv", "file"): 2, ("new series", "file"): 1}
 LONG = {
     ("run", "file"): 40,
     ("prune", "file"): 40,
@@ -52,9 +51,8 @@ LONG = {
     ("everything", "file"): 1,
     ("everything", "history"): 1,
 }
-# Of those that do not open Dagster, which take seconds: one that computes, one that renames, one
-# that writes a file of the user's.
-QUICK = ("run", "mv", "new series")
+# Of those that do not open Dagster, which take seconds: one that computes, one that renames.
+QUICK = ("run", "mv")
 EVERY = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS]
 
 

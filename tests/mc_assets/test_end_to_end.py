@@ -275,7 +275,17 @@ BROKEN_STUDIES = {
 }
 
 
-@pytest.mark.parametrize("fault", sorted(BROKEN_STUDIES))
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "a misspelt key",
+        *(
+            pytest.param(fault, marks=pytest.mark.slow)
+            for fault in sorted(BROKEN_STUDIES)
+            if fault != "a misspelt key"
+        ),
+    ],
+)
 def test_a_broken_study_is_one_clear_message_and_exit_code_2(home: Home, fault: str) -> None:
     good = (home.studies / "on_gbm.yaml").read_text()
     old, new, words = BROKEN_STUDIES[fault]
@@ -360,6 +370,7 @@ def test_calibrate_prints_estimates_with_errors_as_of_a_date(home: Home) -> None
     assert '"last_bar": "2017-06-30"' in sigma["diagnostics"]
 
 
+@pytest.mark.slow
 def test_a_nightly_study_sees_no_bar_after_its_date(home: Home, tmp_path: Path) -> None:
     sample = home.root / "sample" / "SP500.csv"
     # Tomorrow's crash: every later bar is a tenth of what it was.

@@ -54,7 +54,7 @@ def _weekdays(first: date, last: date) -> list[date]:
     return [day for day in every if day.weekday() < 5]
 
 
-@settings(max_examples=60, database=None, deadline=None)
+@settings(database=None, deadline=None)
 @given(first=days, length=st.integers(0, 9000), ahead=st.integers(0, 800))
 def test_every_weekday_is_in_exactly_one_period(first: date, length: int, ahead: int) -> None:
     first = first.replace(month=1, day=1)

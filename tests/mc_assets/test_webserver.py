@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+# Ten seconds to start; `test_own_runs.py` and `test_launchpad.py` ask the same in one process.
+pytestmark = pytest.mark.slow
+
 ASSETS = {
     *("raw_bars", "bars", "calibrations", "simulations"),
     *("statistics", "reports", "warehouse"),
@@ -128,7 +131,6 @@ def test_the_launchpad_refuses_a_bad_value_and_begins_no_run(webserver: str) -> 
     assert found["runsOrError"]["results"] == []
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 def test_a_person_sees_the_asset_groups_in_the_lineage(webserver: str, page: Any) -> None:
     page.goto(f"{webserver}/asset-groups", wait_until="domcontentloaded")
@@ -137,7 +139,6 @@ def test_a_person_sees_the_asset_groups_in_the_lineage(webserver: str, page: Any
     assert page.get_by_text("Join the Dagster community").count() == 0
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 def test_a_person_sees_what_bars_are_and_their_typed_columns(webserver: str, page: Any) -> None:
     page.goto(f"{webserver}/assets/bars", wait_until="domcontentloaded")

@@ -27,7 +27,7 @@ def test_the_interval_of_a_probability_stays_between_zero_and_one():
     assert not Interval.logit(1.0, 0.1).known
 
 
-@settings(max_examples=50, database=None, deadline=None)
+@settings(database=None, deadline=None)
 @given(
     estimate=st.floats(0.05, 0.95),
     below=st.floats(0.01, 0.9),

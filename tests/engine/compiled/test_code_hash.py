@@ -46,7 +46,9 @@ def zoo(project: Path) -> dict[str, str]:
     return _zoo(project)
 
 
-@pytest.mark.parametrize("seed", ["1", "2", "3", "4"])
+@pytest.mark.parametrize(
+    "seed", ["1", "2", *(pytest.param(seed, marks=pytest.mark.slow) for seed in ("3", "4"))]
+)
 def test_the_hash_does_not_follow_pythons_hash_seed(
     seed: str, zoo: dict[str, str], project: Path
 ) -> None:

@@ -67,7 +67,7 @@ def test_seed_s_is_the_path_of_study_seed_s_and_equity_is_that_of_the_study(mark
         assert len(set(equity)) > 100
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     actions=st.lists(st.integers(0, 2), min_size=BARS - 1, max_size=BARS - 1),
     seed=st.integers(0, 2**64 - 1),
@@ -106,7 +106,7 @@ def test_any_sides_taken_give_the_equity_of_a_strategy_that_takes_them(
         assert penalties["margin_call"] == 1000.0 * metrics["margin_calls"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     actions=st.lists(
         st.tuples(st.integers(0, 6), st.integers(0, 1), st.integers(0, 9)),

@@ -203,7 +203,7 @@ class Random(Strategy):
             order[1].market(bar[1].units)
 
 
-@settings(max_examples=40, deadline=None, database=None)
+@settings(deadline=None, database=None)
 @given(
     seed=st.integers(0, 100_000),
     rule=st.sampled_from(["pessimistic", "backtesting_py", "tradingview"]),

@@ -232,7 +232,7 @@ def engine() -> Any:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_every_sum_of_money_is_that_of_exact_arithmetic(engine: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)

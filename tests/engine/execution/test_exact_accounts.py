@@ -101,7 +101,7 @@ def engines():
     return {(lot, margin): prepare(lot, margin) for lot in LOTS for margin in ("1.0", "0.25")}
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=4 * settings.default.max_examples, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     lot=st.sampled_from(LOTS),
@@ -213,7 +213,7 @@ def paying():
     return {(lot, margin): prepare(lot, margin) for lot in LOTS[:-1] for margin in ("1.0", "0.25")}
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=4 * settings.default.max_examples, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     lot=st.sampled_from(LOTS[:-1]),

@@ -190,7 +190,7 @@ def test_the_trades_are_those_of_orders_for_the_close() -> None:
     np.testing.assert_array_equal(found.equity, by_hand.equity)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(
     script=order_scripts(80),
     execution=execution_settings(cash=1e6),

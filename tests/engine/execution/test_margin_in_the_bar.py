@@ -264,7 +264,7 @@ def random_bars(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return np.array([*whole, *script]), np.stack([opens, high, low], axis=2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     how=st.sampled_from(["all", "to_maintenance", "isolated", "sub-bars"]),

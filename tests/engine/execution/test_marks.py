@@ -225,7 +225,7 @@ def test_a_slot_names_another_row_once_it_is_empty() -> None:
     assert state.curve[5] == pytest.approx(10_000 + earned + 100 * (5.5 - 5.45))
 
 
-@settings(max_examples=30, deadline=None, database=None)
+@settings(deadline=None, database=None)
 @given(seed=st.integers(0, 100_000), at_end=st.sampled_from(["mark", "close"]))
 def test_a_book_of_contracts_and_a_symbol_is_worth_what_a_plain_account_says(
     seed: int, at_end: str

@@ -74,7 +74,7 @@ def batch() -> StrategyEngine:
     return prepare(Batch, FREE)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(script=order_scripts(BARS), execution=execution_settings(cash=1e6))
 def test_cash_is_conserved_and_equity_is_cash_plus_position(script, execution) -> None:
     state = play(prepare(Scripted, execution), script)
@@ -91,7 +91,7 @@ def test_cash_is_conserved_and_equity_is_cash_plus_position(script, execution) -
     assert state.positions[0, UNITS] == pytest.approx(lots[:, 0].sum(), abs=1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(script=order_scripts(BARS))
 def test_no_fill_lies_outside_its_bar(free, script) -> None:
     state = play(free, script)
@@ -104,7 +104,7 @@ def test_no_fill_lies_outside_its_bar(free, script) -> None:
     assert all(row[0] >= submitted[row[1]] for row in fills)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(script=order_scripts(BARS))
 def test_lots_close_first_in_first_out(free, script) -> None:
     script = script.copy()
@@ -114,7 +114,7 @@ def test_lots_close_first_in_first_out(free, script) -> None:
     assert (np.diff(entries) >= 0.0).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(script=order_scripts(BARS), shuffle=st.permutations(range(ORDERS)))
 def test_the_sequence_of_orders_does_not_change_their_fills(batch, script, shuffle) -> None:
     script = script.copy()

@@ -105,7 +105,7 @@ def shares(rng: np.random.Generator) -> np.ndarray:
     return found / np.maximum(np.abs(found).sum(axis=0), 1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_weights_of_the_whole_account_are_reached_at_every_change(weights: Any, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -132,7 +132,7 @@ def engine():
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(script=order_scripts(60))
 def test_every_fill_of_a_resting_order_is_on_a_tick_or_at_the_open(engine, script) -> None:
     scratch = engine.scratch(record_orders=True)

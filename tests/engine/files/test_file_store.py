@@ -150,7 +150,7 @@ VERBS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(calls=VERBS)
 def test_every_store_answers_as_every_other(
     tmp_path_factory: pytest.TempPathFactory, calls: list[tuple[Any, ...]]

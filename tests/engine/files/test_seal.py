@@ -37,7 +37,7 @@ def test_no_flipped_bit_of_a_sealed_table_goes_unseen() -> None:
         assert is_whole(bytes(flipped)) is not True, place
 
 
-@settings(max_examples=50, database=None)
+@settings(database=None)
 @given(length=st.integers(0, len(SEALED) - 1))
 def test_no_cut_table_is_taken_for_whole(length: int) -> None:
     assert is_whole(SEALED[:length]) is not True
@@ -71,7 +71,7 @@ def test_a_text_in_a_file_that_looks_like_a_checksum_changes_nothing(tmp_path: P
     assert read_json(tmp_path / "a.json") == content
 
 
-@settings(max_examples=25, database=None)
+@settings(database=None)
 @given(content=st.dictionaries(st.text(), st.integers() | st.text() | st.none(), max_size=5))
 def test_json_comes_back_as_it_was_written(
     content: dict[str, object], tmp_path_factory: pytest.TempPathFactory

@@ -37,7 +37,7 @@ QUOTE = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(
     st.lists(QUOTE, min_size=1, max_size=25),
     st.lists(st.integers(-5, 120), min_size=1, max_size=15, unique=True).map(sorted),

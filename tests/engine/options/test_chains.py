@@ -192,7 +192,7 @@ ROW = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(st.lists(ROW, max_size=12))
 def test_every_row_of_a_file_is_either_used_or_set_aside(rows):
     table = [("2024-01-02", "2024-02-16", "95", "call", "6", "7"), *rows]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -145,7 +145,6 @@ def test_margin_at_entry_is_what_the_function_says(
     assert ran.metrics["max_margin_use"][0, 0] * cash == pytest.approx(expected, rel=1e-10)
 
 
-@settings(max_examples=60)
 @given(
     rule=st.sampled_from(RULES),
     put=st.floats(0.5, 15.0),

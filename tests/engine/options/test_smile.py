@@ -77,7 +77,7 @@ def test_a_smile_has_the_level_skew_and_curvature_that_were_asked_for(level, ske
     assert (high - 2.0 * middle + low) / h**2 == pytest.approx(curve, abs=1e-3 + 1e-3 * curve)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(ROW, st.floats(0.05, 1.0))
 def test_a_surface_has_no_negative_density(one, years):
     """Prices of butterflies are positive: the second difference of calls by strike."""

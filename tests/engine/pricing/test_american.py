@@ -92,7 +92,7 @@ def test_prices_on_spots_are_quantlibs_of_high_precision():
     np.testing.assert_allclose(found.price, [theirs(i) for i in range(count)], atol=2e-5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(st.floats(0.6, 1.6), st.floats(0.01, 3.0), st.floats(0.1, 0.9), RATES, RATES, st.booleans())
 def test_early_exercise_is_worth_something_and_never_less_than_exercising_now(
     ratio, years, vol, rate, dividend, call

@@ -70,7 +70,7 @@ def test_prices_become_those_of_merton_where_the_variance_stays(xi, error):
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(deadline=None)
 @given(
     v0=st.floats(0.01, 0.3),
     xi=st.floats(0.0, 1.5),

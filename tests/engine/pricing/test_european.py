@@ -154,7 +154,7 @@ def test_undiscounted_prices_are_those_of_the_hard_table(reference):
     np.testing.assert_allclose(found.price, expected, rtol=1e-12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=4 * settings.default.max_examples, deadline=None)
 @given(PRICES, PRICES, YEARS, VOLATILITIES, RATES, RATES)
 def test_a_call_less_a_put_is_the_discounted_forward_less_the_strike(s, k, t, v, r, q):
     arguments = {"rate": r, "dividend": q}
@@ -168,7 +168,7 @@ def test_a_call_less_a_put_is_the_discounted_forward_less_the_strike(s, k, t, v,
         assert getattr(call, name) == getattr(put, name)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=4 * settings.default.max_examples, deadline=None)
 @given(PRICES, PRICES, YEARS, VOLATILITIES)
 def test_prices_lie_within_their_bounds_and_rise_with_volatility_and_time(f, k, t, v):
     grid = mc.black76(f, k, [[t], [2.0 * t]], [v, 1.1 * v])

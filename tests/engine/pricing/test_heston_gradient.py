@@ -47,7 +47,7 @@ def test_prices_are_those_of_the_reference(reference):
     rho=st.floats(-0.95, 0.95),
     years=st.floats(0.1, 10.0),
 )
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 def test_prices_are_those_of_the_plain_transform(v0, kappa, theta, xi, rho, years):
     model = {"v0": v0, "kappa": kappa, "theta": theta, "xi": xi, "rho": rho}
     call = STRIKES >= 100.0

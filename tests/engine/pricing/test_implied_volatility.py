@@ -44,7 +44,7 @@ def test_volatilities_come_back_to_the_digits_that_prices_carry(model):
     assert (error <= np.maximum(carried[kept], 1e-13)).all()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=4 * settings.default.max_examples, deadline=None)
 @given(
     st.floats(1.0, 1e3),
     st.floats(-4.0, 4.0),

@@ -146,7 +146,7 @@ def test_errors_grow_with_the_distance_from_the_pairs_and_cover_what_they_say():
     count=st.integers(2, 6),
     spread=st.floats(0.0, 0.02),
 )
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 def test_a_flat_rate_is_found_whatever_it_is(rate, dividend, count, spread):
     strikes = [np.linspace(85.0, 120.0, count)] * 6
     quotes = chain(strikes, lambda t: rate, dividend=dividend)
@@ -184,7 +184,7 @@ def test_a_real_index_chain_has_one_rate_for_all_expiries_with_a_pair(reference)
 
 
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 40), wild=st.floats(0.01, 50.0))
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 def test_whatever_is_quoted_is_a_positive_forward_or_left_open(seed, size, wild):
     rng = np.random.default_rng(seed)
     strikes = rng.choice([80.0, 90.0, 100.0, 110.0], size)  # the same option more than once

@@ -26,7 +26,7 @@ def curve(outcomes: list[float], size: float, compound: bool, start: float) -> l
     return found
 
 
-@settings(max_examples=60, database=None)
+@settings(database=None)
 @given(outcomes=st.lists(OUTCOME, min_size=1, max_size=30), compound=st.booleans())
 def test_equity_drawdown_and_streaks_are_those_of_plain_python(
     outcomes: list[float], compound: bool
@@ -57,7 +57,7 @@ def curves_of(outcomes: list[float], compound: bool) -> np.ndarray:
     return curves[0]
 
 
-@settings(max_examples=60, database=None)
+@settings(database=None)
 @given(
     outcomes=st.lists(OUTCOME, min_size=1, max_size=20),
     compound=st.booleans(),

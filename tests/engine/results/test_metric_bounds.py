@@ -27,7 +27,7 @@ def interval(entry: object, found: Outcomes) -> tuple[float, float]:
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=5, max_size=40, unique=True), st.floats(1.0, 6.0))
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 def test_means_and_quantiles_of_bounded_metrics_end_at_their_bounds(
     falls: list[float], power: float
 ) -> None:

@@ -116,6 +116,11 @@ def test_rows_that_were_chosen_or_changed_are_not_those_stored() -> None:
     )
 
 
+@pytest.fixture(scope="module")
+def made() -> Results:
+    return study().run()
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     most=st.integers(0, 4000),
@@ -124,21 +129,20 @@ def test_rows_that_were_chosen_or_changed_are_not_those_stored() -> None:
     count=st.integers(1, 9),
 )
 def test_where_columns_are_put_away_changes_nothing(
-    most: int, read: int, first: int, count: int
+    made: Results, most: int, read: int, first: int, count: int
 ) -> None:
-    results = _MADE
-    plain = results.stored
+    plain = made.stored
     assert plain is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stored_columns, "_MOST_READ", read)
         shelf = Shelf(None, most)
         other = StoredColumns(
-            results.lazy,
+            made.lazy,
             plain._store,
-            results.summary,
-            results.set_ids,
-            results.seeds,
-            results.pieces,
+            made.summary,
+            made.set_ids,
+            made.seeds,
+            made.pieces,
             shelf,
         )
         sets = range(first, min(9, first + count))
@@ -179,6 +183,3 @@ def test_results_opened_from_a_folder_read_as_those_in_memory(tmp_path: Path) ->
     )
     assert none.stored is None
     assert none.lazy.select(pl.len()).collect().item() == 0
-
-
-_MADE = study().run()

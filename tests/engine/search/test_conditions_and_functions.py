@@ -25,7 +25,7 @@ def _space() -> SearchSpace:
     )
 
 
-@settings(max_examples=50, database=None)
+@settings(database=None)
 @given(points=st.lists(st.tuples(*[st.floats(0.0, 0.999)] * 3), min_size=1, max_size=8))
 def test_sets_that_differ_in_nothing_that_matters_are_one_point(points: list[Any]) -> None:
     space = _space()

@@ -192,7 +192,7 @@ def test_timeframes_must_be_equal_and_no_longer_than_a_day() -> None:
         Historical((SHARE, COIN))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(seed=st.integers(0, 2**31), join=st.sampled_from(["common", "last_known"]))
 def test_every_bar_of_a_symbol_is_its_own_or_its_last(seed: int, join) -> None:
     rng = np.random.default_rng(seed)

@@ -52,7 +52,7 @@ ARGUMENTS = {
 
 
 # They compile for seconds, and are made of the same parts as the others.
-SLOW = (fill_schwartz_2f, fill_quadratic_exponential, shape_bars)
+SLOW = (fill_schwartz_2f, fill_quadratic_exponential, shape_bars, resample_bars)
 
 
 @pytest.fixture(

@@ -14,7 +14,7 @@ from engine.models import BUILT_IN
 from engine.sources import GBM, Bootstrap, RegimeSwitching, get_source, make_source
 from engine.testing import source_parameters
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(deadline=None, suppress_health_check=list(HealthCheck))
 MODELS = [source for source in map(get_source, BUILT_IN) if source.parameters]
 
 

@@ -63,7 +63,7 @@ def test_a_stretch_of_history_brings_its_moves_and_the_rest_keeps_its_returns() 
     assert hit.open[:, 35] == pytest.approx(hit.close[:, 34], rel=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(deadline=None)
 @given(
     at=st.one_of(st.integers(1, 30), st.floats(0.01, 0.5), st.just("random")),
     shock=st.floats(-0.9, 3.0),

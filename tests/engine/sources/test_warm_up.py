@@ -154,7 +154,7 @@ def test_sub_bars_lie_inside_the_bars_of_the_path_alone_to_the_bit() -> None:
     assert np.array_equal(plain.values, warm.values[..., 7:])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 @given(warm_up=st.integers(1, 90), steps=st.integers(1, 40), count=st.integers(1, 9))
 def test_blocks_of_any_size_hold_the_same_paths(warm_up: int, steps: int, count: int) -> None:
     source = Merton()

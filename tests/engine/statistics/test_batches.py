@@ -24,7 +24,7 @@ def outcomes(seed: int, sets: int, paths: int) -> Floats:
 
 
 @given(size=st.integers(2, 40), paths=st.integers(41, 200), seed=st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
+@settings(deadline=None)
 def test_influences_of_batches_have_mean_zero_and_values_stay(
     size: int, paths: int, seed: int
 ) -> None:

@@ -90,7 +90,16 @@ class VectorCheats(Strategy):
             target[t] = 1.0 if up else 0.0
 
 
-@pytest.mark.parametrize("how", VectorCheats.how.choices)
+QUICK = ("shift", "whole_mean", "smoothed")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        how if how in QUICK else pytest.param(how, marks=pytest.mark.slow)
+        for how in VectorCheats.how.choices
+    ],
+)
 def test_signals_that_use_the_future_are_caught_with_bar_and_order(how: str) -> None:
     report = audit_strategy(VectorCheats, parameters={"how": how})
     assert not report.passed
@@ -112,7 +121,9 @@ class CheatsOnce(Strategy):
         target[self.at] = 1.0 if close[self.at + 1] > close[self.at] else 0.0
 
 
-@pytest.mark.parametrize("at", [1, 100, 333, 498])
+@pytest.mark.parametrize(
+    "at", [333, *(pytest.param(at, marks=pytest.mark.slow) for at in (1, 100, 498))]
+)
 def test_a_single_look_ahead_is_caught_at_its_bar(at: int) -> None:
     findings = audit_strategy(CheatsOnce, parameters={"at": at}).findings
     assert findings

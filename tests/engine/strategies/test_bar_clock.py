@@ -85,7 +85,7 @@ def test_without_a_zone_the_clock_is_that_of_the_exchange(exchange: str, opening
     assert found == [f"03-04 {opening}"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(
     seconds=st.lists(st.integers(-(10**9), 2 * 10**9), min_size=1, max_size=20),
     zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"]),

@@ -58,7 +58,7 @@ def test_a_touch_counts_by_option(close: list[float], found: list[int]) -> None:
     assert crossings(close, [100.0] * 3) == found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(pairs=st.lists(st.tuples(st.integers(98, 102), st.integers(99, 101)), min_size=2))
 def test_crossings_are_those_of_their_definition(pairs) -> None:
     close, level = (list(map(float, side)) for side in zip(*pairs, strict=True))

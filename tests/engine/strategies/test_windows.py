@@ -151,7 +151,7 @@ def test_hooks_look_back_into_the_bars_before() -> None:
     assert placed[0] == int(np.argmax(up))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(deadline=None)
 @given(warm_up=st.integers(0, 150), count=st.integers(1, 120), seed=st.integers(0, 2**32 - 1))
 def test_strategies_without_a_memory_do_not_see_what_lies_before(
     warm_up: int, count: int, seed: int
@@ -165,7 +165,7 @@ def test_strategies_without_a_memory_do_not_see_what_lies_before(
     assert windowed.trades.select(columns).equals(alone.trades.select(columns))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), extra=st.integers(0, 40))
 def test_more_bars_before_than_an_average_needs_change_nothing(seed: int, extra: int) -> None:
     bars = made_up(260, seed)

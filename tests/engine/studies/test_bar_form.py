@@ -77,7 +77,7 @@ def rows(found: Study) -> pl.DataFrame:
     return found.run(workers=1).frame.drop("world", *EXCURSIONS)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(
     st.sampled_from(MODELS),
     st.sampled_from((*STRATEGIES, HoldsInSteps)),

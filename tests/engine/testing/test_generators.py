@@ -24,7 +24,7 @@ from engine.testing import (
     source_parameters,
 )
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = settings(deadline=None)
 
 
 @FEW

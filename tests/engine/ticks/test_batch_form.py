@@ -127,7 +127,9 @@ def test_sets_of_the_batch_form_in_one_pass_trade_as_alone(feed: dict[str, Any])
 
 
 def test_a_study_runs_the_batch_form(feed: dict[str, Any]) -> None:
-    study = mc.Study("at_once", mc.ArrayTicks(**feed), AtOnce, {"bound": [0.5, 0.8]}, ticks=_TERMS)
+    study = mc.Study(
+        "at_once", mc.ArrayTicks(**feed), AtOnce, {"bound": [0.5, 0.8]}, ticks=_TERMS, seeds=1
+    )
     alone = mc.backtest_ticks(AtOnce, mc.ArrayTicks(**feed), {"bound": 0.8}, _TERMS)
     found = study.run().frame.row(1, named=True)
     assert found["trades"] > 100

@@ -35,7 +35,7 @@ def events(stream: MergedTicks, start: int = 0) -> list[tuple[int, int, float]]:
     return list(rows())
 
 
-@settings(max_examples=150, database=None, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, database=None, deadline=None)
 @given(
     first=STAMPS, second=STAMPS, third=STAMPS, sizes=st.tuples(*[st.integers(1, 5)] * 3),
     start=st.integers(0, 20),

@@ -40,7 +40,8 @@ def test_a_study_of_ticks_has_the_rows_of_its_backtests() -> None:
 def test_recorded_trades_are_what_fills_closed_and_a_replay_tells_them() -> None:
     ticks = _ticks()
     record = _BOTH | {"equity": 4, "trades": True}
-    results = mc.Study("kept", ticks, Busy, {"every": [2, 5]}, ticks=_TERMS, record=record).run()
+    study = mc.Study("kept", ticks, Busy, {"every": [2, 5]}, ticks=_TERMS, seeds=1, record=record)
+    results = study.run()
     opens = bars_of(ticks).timestamps * 1000
     for number, every in enumerate([2, 5]):
         alone = mc.backtest_ticks(Busy, ticks, {"every": every}, _TERMS)

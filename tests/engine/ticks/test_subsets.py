@@ -27,7 +27,7 @@ def ticks(stamps: list[int], size: int = 4) -> ArrayTicks:
     return ArrayTicks(np.array(stamps, np.int64), ones, ones + 1, ones, ones, chunk_events=size)
 
 
-@settings(max_examples=60, database=None, deadline=None)
+@settings(database=None, deadline=None)
 @given(
     stamps=st.lists(st.integers(0, 40), max_size=30).map(sorted),
     edges=st.sets(st.integers(0, 41), max_size=8).map(sorted),

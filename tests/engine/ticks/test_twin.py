@@ -48,7 +48,7 @@ def _rows(result: mc.TickBacktest) -> list[tuple[Any, ...]]:
     return result.fills.select(names).rows()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     queue=st.sampled_from(["pessimistic", "risk_averse", "power"]),

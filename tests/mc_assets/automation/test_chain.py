@@ -117,7 +117,7 @@ def test_a_study_that_fails_takes_no_other_with_it() -> None:
     assert over.said.endswith("published, without studies of two (run abababab), which failed")
 
 
-@settings(max_examples=60, database=None, deadline=None)
+@settings(database=None, deadline=None)
 @given(seed=st.integers(0, 2**32), feed=st.integers(0, 3000))
 def test_whatever_happens_each_part_is_made_once_in_order_and_the_night_ends(
     seed: int, feed: int

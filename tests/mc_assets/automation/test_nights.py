@@ -79,7 +79,7 @@ def test_what_is_half_a_day_is_said() -> None:
     assert (str(night.session), remark) == ("2026-12-23", "")
 
 
-@settings(max_examples=60, database=None, deadline=None)
+@settings(database=None, deadline=None)
 @given(
     exchange=st.sampled_from(sorted(EXCHANGES)),
     moments=st.lists(st.integers(0, 60 * 24 * 60), min_size=1, max_size=12),

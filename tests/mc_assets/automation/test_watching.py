@@ -22,7 +22,7 @@ seeds: 5
 """
 
 
-@settings(max_examples=100, database=None, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, database=None, deadline=None)
 @given(looks=st.lists(st.sampled_from(["", "a", "b", "c"]), min_size=1, max_size=20))
 def test_a_file_is_ingested_once_for_each_content_that_stood_still(looks: list[str]) -> None:
     memory: dict[str, Seen] = {}

@@ -287,11 +287,15 @@ def test_the_version_is_printed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "found"), [("mc ru", {"run", "runs"}), ("mc run q", {"quick"}), ("mc run x", set())]
+    ("program", "words", "found"),
+    [
+        ("mc", "mc ru", {"run", "runs"}),
+        ("mc-lab", "mc run q", {"quick"}),
+        ("mc", "mc run x", set()),
+    ],
 )
-@pytest.mark.parametrize("program", ["mc", "mc-lab"])
 def test_a_shell_completes_commands_and_studies(
-    words: str, found: set[str], program: str, home: Path
+    program: str, words: str, found: set[str], home: Path
 ) -> None:
     code = f"import sys; sys.argv = ['{program}']; from mc_assets.cli import main; main()"
     asked = {

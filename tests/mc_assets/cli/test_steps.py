@@ -9,6 +9,7 @@ import subprocess
 import sys
 import termios
 import threading
+from functools import cache
 
 # A step as Dagster runs it: a file in place of descriptor 1, lines printed into it.
 STEP = """
@@ -31,6 +32,7 @@ with StepLines() as lines:
 """
 
 
+@cache
 def on_a_terminal(code: str, columns: int = 80) -> str:
     """Run Python on a terminal of its own; return all that it was sent but colours and
     moves of the cursor."""

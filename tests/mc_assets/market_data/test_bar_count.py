@@ -93,7 +93,7 @@ def test_a_session_that_is_not_over_is_not_counted() -> None:
     assert bar_count(two, "XNYS", "1h", last="2019-01-04").count == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(
     exchange=st.sampled_from(["XNYS", "XTSE", "XLON", "XETR", "XJSE", "XTKS", "XHKG"]),
     minutes=st.sampled_from([10, 30, 60, 90, 240]),

@@ -34,7 +34,7 @@ def table(rows: list[tuple[str, ...]]) -> RawTable:
     return RawTable("X", "1d", frame, "test", "raw", LAYOUT)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(ROWS)
 def test_every_row_becomes_a_bar_or_is_quarantined(rows: list[tuple[str, ...]]) -> None:
     bars, quarantine = normalise(table(rows), now=NOW)
@@ -44,7 +44,7 @@ def test_every_row_becomes_a_bar_or_is_quarantined(rows: list[tuple[str, ...]]) 
     assert all("found" in message for message in quarantine["message"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(ROWS)
 def test_bars_are_sorted_unique_and_ordered_in_price(rows: list[tuple[str, ...]]) -> None:
     bars, _ = normalise(table(rows), now=NOW)
@@ -56,7 +56,7 @@ def test_bars_are_sorted_unique_and_ordered_in_price(rows: list[tuple[str, ...]]
     assert not any(bars[name].has_nulls() for name in ("open", "high", "low", "close"))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None)
 @given(st.lists(DAYS, min_size=1, max_size=40, unique=True), st.randoms())
 def test_the_order_of_rows_does_not_matter(days: list[str], shuffle: random.Random) -> None:
     rows = [(day, "10", "12", "9", f"{10 + k % 3}", "5") for k, day in enumerate(days)]

@@ -203,7 +203,7 @@ def test_a_bar_is_complete_when_its_span_is_over(
     assert found.cast(pl.Datetime("us"))[0] == datetime.fromisoformat(end)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(
     st.datetimes(min_value=datetime(1975, 1, 1), max_value=datetime(2025, 12, 31)),
     st.sampled_from(["24/7", "24/5"]),

@@ -73,7 +73,7 @@ def test_a_part_of_a_key_that_tells_is_cut_out_and_a_word_is_not() -> None:
     assert masked("nothing to hide", ["", "x" * 20]) == "nothing to hide"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=60),
     st.sampled_from(sorted(FORMS)),

@@ -68,8 +68,9 @@ def test_the_page_is_small_and_reaches_nothing(written: tuple[Path, dict[str, An
     assert not re.search(r"""(src|href)=["']https?:""", text)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_picture_is_drawn(
     written: tuple[Path, dict[str, Any]], page: Any, scheme: str
 ) -> None:

@@ -24,7 +24,7 @@ STUDY = """
 name: {name}
 source: {{model: gbm, parameters: {{mu: {mu}, sigma: 0.1}}, steps: 80}}
 strategy: {{name: {strategy}}}
-seeds: {{count: 60}}
+seeds: {{count: {seeds}}}
 record: {{equity: 8}}
 """
 STUDIES = {
@@ -45,7 +45,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("reports")
     (folder / "studies").mkdir()
     for name, (mu, strategy) in STUDIES.items():
-        text = STUDY.format(name=name, mu=mu, strategy=strategy)
+        seeds = 10 if name == "many" else 60
+        text = STUDY.format(name=name, mu=mu, strategy=strategy, seeds=seeds)
         (folder / "studies" / f"{name}.yaml").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MC_DATA", str(folder / "data"))

@@ -154,6 +154,7 @@ def test_it_is_used_by_the_keyboard_alone_on_a_phone_and_in_the_dark(opened: Any
     assert contrast > 7
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_without_a_key_the_page_asks_for_one(page: Any, address: str) -> None:
     page.goto(address)

@@ -15,4 +15,7 @@ JOIN internal.study_sets AS cells
     ON cells.world = rows.world AND cells.file = parse_filename(rows.filename)
     AND cells.set_id = rows.set_id AND cells.equity
 JOIN internal.study_seeds AS seeds
-    ON seeds.study = cells.study AND seeds.piece = cells.piece AND seeds.seed = rows.seed;
+    -- One key of piece and seed, so that no plan pairs every set with every seed before the rows.
+    ON seeds.study = cells.study
+    AND seeds.piece::UHUGEINT * 18446744073709551616 + seeds.seed
+    = cells.piece::UHUGEINT * 18446744073709551616 + rows.seed;

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from engine.errors import Refusal
 from engine.files import Root
 from engine.results.definitions import Statistic, find_statistic
+from engine.results.outcomes import Outcomes
 from engine.results.overfitting import study_overfitting
 from engine.results.rows import Rows
 from engine.results.set_names import set_names
-from engine.results.statistics import read_steps
+from engine.results.steps import read_steps
 from engine.statistics.batches import batch_size, batched, joined
 from engine.statistics.estimates import Estimate, Estimates, joined_estimates
 from engine.statistics.linearised import Linearised
@@ -224,12 +225,19 @@ def _read(rows: Rows, entry: Statistic, confidence: float) -> _Candidates | None
     paths = summary.simulations // max(summary.parameter_sets, 1)
     size = batch_size(summary.parameter_sets, paths // rows.paths_per_unit)
     sets, found, estimates = [], [], []
-    for outcomes in read_steps(rows, ["parameter_set", *rows.parameters], {"": entry}):
-        whole = entry.of(outcomes)
-        estimates.append(entry.estimates(whole, confidence))
-        found.append(batched(whole, size))
-        sets.append(outcomes.groups)
-        del outcomes, whole  # before the next is read
+    keys = ["parameter_set", *rows.parameters]
+    # Batches are of all units of a set, which are held at once.
+    for step in read_steps(rows, keys, {"": entry}, parted=False):
+
+        def of(outcomes: Outcomes, entry: Statistic) -> tuple[Estimates, Linearised]:
+            whole = entry.of(outcomes)
+            return entry.estimates(whole, confidence), batched(whole, size)
+
+        every, some = step.each({"": entry}, of)[""]
+        estimates.append(every)
+        found.append(some)
+        sets.append(step.groups)
+        del step  # before the next is read
     if not sets:
         return None
     return _Candidates(pl.concat(sets), joined(found), joined_estimates(estimates))

@@ -17,12 +17,11 @@ from engine.results.read_outcomes import read_outcomes
 from engine.results.rows import Rows
 from engine.results.statistics import (
     Estimated,
-    estimate_each,
-    read_steps,
     statistics_table,
     study_statistics,
     with_precision,
 )
+from engine.results.steps import Step, read_steps
 from engine.results.what_to_run import Kind, Paths, what_to_run
 from engine.statistics.error_budget import (
     Component,
@@ -158,12 +157,15 @@ def study_tables(
         wanted = {name: find_statistic(rows, name, "statistic") for name in names}
     keys = ["study", "world", "parameter_set", "set_id", *rows.parameters]
     statistics, budgets = [], []
-    for outcomes in read_steps(rows, keys, wanted):
-        told = _Told.of(rows, paths, outcomes, wanted, confidence)
-        found = estimate_each(outcomes, wanted, told.estimate)
-        statistics.append(statistics_table(outcomes, found))
+    kind = _kind(rows.summary)
+    nested = kind == "drawn" and rows.summary.paths_per_seed > 1
+    # The spread between seeds is that of all paths, which it holds at once.
+    for step in read_steps(rows, keys, wanted, parted=not nested):
+        told = _Told.of(rows, paths, step, wanted, confidence)
+        found = step.each(wanted, told.estimate)
+        statistics.append(statistics_table(step, found))
         budgets.append(_budget_table(told, found))
-        del outcomes, told, found  # before the next is read
+        del step, told, found  # before the next is read
     if not statistics:
         return study_statistics(rows, names=names), pl.DataFrame(schema=SCHEMA)
     return with_precision(pl.concat(statistics), rows), pl.concat(budgets)
@@ -186,8 +188,8 @@ class _Told:
         Of the study.
     paths : Paths
         How its paths were made.
-    outcomes : Outcomes
-        Of the parameter sets.
+    groups : polars.DataFrame
+        The keys of each parameter set.
     confidence : float
         Level of the intervals.
     kind : str
@@ -198,7 +200,7 @@ class _Told:
 
     rows: Rows
     paths: Paths
-    outcomes: Outcomes
+    groups: pl.DataFrame
     confidence: float
     kind: Kind
     component: Callable[[Statistic, Linearised], Component] | None
@@ -208,21 +210,23 @@ class _Told:
         cls,
         rows: Rows,
         paths: Paths,
-        outcomes: Outcomes,
+        step: Step,
         wanted: dict[str, Statistic],
         confidence: float,
     ) -> _Told:
         kind, component = _kind(rows.summary), None
         if kind == "bootstrap":
-            component = _by_history(outcomes, paths, rows.summary)
+            component = _by_history(step, paths, rows.summary)
         elif kind == "drawn" and rows.summary.paths_per_seed > 1:
-            component = _by_parameters(rows, outcomes, wanted)
-        return cls(rows, paths, outcomes, confidence, kind, component)
+            component = _by_parameters(rows, step.groups, wanted)
+        return cls(rows, paths, step.groups, confidence, kind, component)
 
-    def estimate(self, entry: Statistic) -> _Budgeted:
-        found = entry.of(self.outcomes)
+    def estimate(self, outcomes: Outcomes, entry: Statistic) -> _Budgeted:
+        found, component = entry.of(outcomes), self.component
         estimates = entry.estimates(found, self.confidence)
-        part = None if self.component is None else self.component(entry, found)
+        part = None
+        if component is not None:
+            part = outcomes.layout.of_first_part(lambda: component(entry, found))
         budget = error_budget(
             estimates,
             confidence=self.confidence,
@@ -246,12 +250,11 @@ def _kind(summary: JobSummary) -> Kind:
 
 
 def _by_history(
-    outcomes: Outcomes, paths: Paths, summary: JobSummary
+    step: Step, paths: Paths, summary: JobSummary
 ) -> Callable[[Statistic, Linearised], Component] | None:
     """Return the history's part of a statistic, from the draws of the first so many paths."""
-    units = np.unique(outcomes.layout.units)
     most = int(np.clip(_MOST_BARS // summary.steps, _LEAST_PATHS, _MOST_PATHS))
-    units = units[:most]
+    units = step.units[:most]
     drawn = paths.again(units, summary)
     if drawn is None or len(units) < 2 * _PATHS_PER_FEATURE:
         return None
@@ -292,11 +295,11 @@ def _matrix(statistic: Linearised, units: NDArray[np.int64]) -> Floats:
 
 
 def _by_parameters(
-    rows: Rows, outcomes: Outcomes, wanted: dict[str, Statistic]
+    rows: Rows, groups: pl.DataFrame, wanted: dict[str, Statistic]
 ) -> Callable[[Statistic, Linearised], Component] | None:
     """Return the parameters' part of a statistic, from the spread between seeds."""
     each = rows.summary.paths_per_seed
-    sets = outcomes.groups["parameter_set"]
+    sets = groups["parameter_set"]
     some = range(int(sets[0]), int(sets[-1]) + 1)
     needed = sorted({column for entry in wanted.values() for column in entry.needs})
     by_path = read_outcomes(rows, ["parameter_set"], needed, 1, some)
@@ -336,8 +339,7 @@ def _bounded(budget: ErrorBudget, bounds: tuple[float, float]) -> ErrorBudget:
 def _budget_table(told: _Told, found: dict[str, _Budgeted]) -> pl.DataFrame:
     """Return a row per parameter set and statistic, all statistics of a set together."""
     tables = [_table(told, name, each.budget) for name, each in found.items()]
-    sets = told.outcomes.layout.sets
-    places = pl.Series("_place", np.repeat(np.arange(len(tables)), sets))
+    places = pl.Series("_place", np.repeat(np.arange(len(tables)), len(told.groups)))
     return pl.concat(tables).with_columns(places).sort("parameter_set", "_place").drop("_place")
 
 
@@ -361,7 +363,7 @@ def _table(told: _Told, name: str, budget: ErrorBudget) -> pl.DataFrame:
         for is_told in (False, True)
     }
     advice = [words[each] for each in zip(budget.dominant.tolist(), known.tolist(), strict=True)]
-    return told.outcomes.groups.with_columns(
+    return told.groups.with_columns(
         pl.lit(name).alias("statistic"),
         *(pl.Series(key, values, nan_to_null=True) for key, values in columns.items()),
         pl.Series("method", estimates.method.tolist(), dtype=pl.String),

@@ -9,7 +9,7 @@ taken from its sums. Failed simulations alone are left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -21,8 +21,8 @@ from engine.errors import Refusal
 from engine.execution.metric_names import EXCURSIONS
 from engine.statistics.autocorrelation import lag_count, lag_weights
 from engine.statistics.layout import Layout
+from engine.statistics.order_statistics import Ordered
 from engine.statistics.pooled import POOLED
-from engine.statistics.quantiles import Ordered
 
 __all__ = ["IDLE_NEEDS", "Outcomes", "columns_for"]
 
@@ -56,6 +56,10 @@ class Outcomes:
     layout: Layout
     bar_count: int
     years: float
+    # What several statistics need, made once; shared with the same outcomes laid out otherwise,
+    # but for what follows from the layout.
+    _made: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False)
+    _orders: dict[tuple[object, ...], Ordered] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def idle(self) -> Floats:
@@ -68,7 +72,7 @@ class Outcomes:
     @cached_property
     def idle_share(self) -> Floats:
         """Share of idle paths per group; NaN where rows do not say."""
-        return self.layout.sum_rows(self.idle) / self.layout.rows
+        return self.layout.sum_rows(self.idle) / self.layout.row_counts
 
     def metric(self, name: str) -> Floats:
         """Return a metric of every simulation, with the value the rule gives it where it is null.
@@ -80,18 +84,18 @@ class Outcomes:
         return self._once(("metric", name), lambda: _DEFINED[name][1](self))
 
     def ordered(self, name: str, sign: float = 1.0) -> Ordered:
-        """Return a metric, or with a sign of -1 what is lost of it, sorted within each group."""
+        """Return a metric, or with a sign of -1 what is lost of it, ranked within each group."""
         # Adding zero leaves no minus zero.
-        return self._once(
-            ("ordered", name, sign),
-            lambda: Ordered.of(sign * self.metric(name) + 0.0, self.layout),
-        )
+        return self._ranked(("ordered", name, sign), lambda: sign * self.metric(name) + 0.0)
 
     def ordered_ratios(self, ratio: str) -> Ordered:
-        """Return `ratio_of_paths` sorted within each group."""
-        return self._once(
-            ("ratios", ratio), lambda: Ordered.of(self.ratio_of_paths(ratio), self.layout)
-        )
+        """Return `ratio_of_paths` ranked within each group."""
+        return self._ranked(("ratios", ratio), lambda: self.ratio_of_paths(ratio))
+
+    def _ranked(self, what: tuple[object, ...], make: Callable[[], Floats]) -> Ordered:
+        if what not in self._orders:
+            self._orders[what] = Ordered.of(self._once(what, make), self.layout)
+        return self._orders[what]
 
     def _once(self, what: tuple[object, ...], make: Callable[[], Made]) -> Made:
         """Return what several statistics need, made once."""
@@ -99,10 +103,6 @@ class Outcomes:
             self._made[what] = make()
         found: Made = self._made[what]
         return found
-
-    @cached_property
-    def _made(self) -> dict[tuple[object, ...], Any]:
-        return {}
 
     def sums(self, ratio: str) -> dict[str, Floats]:
         """Return the sums per simulation that a ratio of `POOLED` follows from.
@@ -124,7 +124,10 @@ class Outcomes:
 
     def tells(self, ratio: str) -> bool:
         """Whether every simulation has the sums that a ratio of `POOLED` follows from."""
-        return _finite(self._sums(ratio))
+        unknown = np.zeros(int(self.layout.rows.sum()))
+        for values in self._sums(ratio).values():
+            unknown += ~np.isfinite(values)
+        return not self.layout.sum_rows(unknown).any()
 
     def _sums(self, ratio: str) -> dict[str, Floats]:
         return {name: _SUMS[name][1](self) for name in POOLED[ratio].columns}

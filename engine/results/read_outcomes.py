@@ -13,7 +13,7 @@ from engine.results.rows import Rows
 from engine.results.stored_columns import StoredColumns
 from engine.statistics.layout import Layout
 
-__all__ = ["read_outcomes", "steps_of_sets"]
+__all__ = ["held_at_once", "read_in_columns", "read_outcomes", "steps_of_sets"]
 
 Floats = NDArray[np.float64]
 
@@ -46,12 +46,24 @@ def steps_of_sets(rows: Rows, keys: list[str], columns: int) -> list[range | Non
     """
     summary = rows.summary
     sets = summary.parameter_sets
-    # Beside the columns: unit, number of the simulation, and what says whether it is idle.
-    most = _MOST_NUMBERS // (columns + 4)
+    most = held_at_once(columns)
     if "parameter_set" not in keys or summary.simulations <= most or sets < 2:
         return [None]
     size = max(1, most * sets // summary.simulations)
     return [range(first, min(first + size, sets)) for first in range(0, sets, size)]
+
+
+def held_at_once(columns: int) -> int:
+    """Return of how many simulations so many columns are held at once."""
+    # Beside the columns: unit, number of the simulation, and what says whether it is idle.
+    return _MOST_NUMBERS // (columns + 4)
+
+
+def read_in_columns(rows: Rows, keys: list[str], columns: list[str]) -> bool:
+    """Tell whether outcomes of parameter sets are taken as they are stored, not row by row."""
+    if rows.stored is None or "parameter_set" not in keys:
+        return False
+    return rows.stored.holds(columns) and {*keys} <= {*_KEYS, *rows.parameters}
 
 
 def read_outcomes(
@@ -60,6 +72,7 @@ def read_outcomes(
     columns: list[str],
     unit: pl.Expr | int | None = None,
     sets: range | None = None,
+    paths: range | None = None,
 ) -> Outcomes | None:
     """Read the successful simulations of every combination of `keys`; None if there are none.
 
@@ -80,18 +93,21 @@ def read_outcomes(
         depend on each other in the study.
     sets : range, optional
         Only these parameter sets, by number (`steps_of_sets`).
+    paths : range, optional
+        Only these paths, counted over all seeds; where `read_in_columns`.
     """
-    if "parameter_set" in keys and not isinstance(unit, pl.Expr) and rows.stored is not None:
-        beside = [name for name in IDLE_NEEDS if rows.stored.holds([name])]
-        if rows.stored.holds(columns) and {*keys} <= {*_KEYS, *rows.parameters}:
-            wanted = sorted({*columns, *beside})
-            return _stored(rows, rows.stored, keys, wanted, unit or rows.paths_per_unit, sets)
+    if not isinstance(unit, pl.Expr) and read_in_columns(rows, keys, columns):
+        stored = rows.stored
+        assert stored is not None
+        beside = [name for name in IDLE_NEEDS if stored.holds([name])]
+        wanted = sorted({*columns, *beside})
+        return _stored(rows, stored, keys, wanted, unit or rows.paths_per_unit, sets, paths)
+    assert paths is None
     if not isinstance(unit, pl.Expr):
         unit = rows.unit(unit)
     unit = unit.alias("_unit")
     rows = rows.with_recorded(columns)
-    stored = set(rows.columns)
-    columns = sorted({*columns} | ({*IDLE_NEEDS} & stored))
+    columns = sorted({*columns} | ({*IDLE_NEEDS} & {*rows.columns}))
     # Renamed, since a key may be a metric as well.
     values = [pl.col(name).cast(pl.Float64).fill_null(np.nan).alias(f"_{name}") for name in columns]
     kept = rows.lazy.filter(pl.col("status") == "ok")
@@ -127,9 +143,11 @@ def _stored(
     columns: list[str],
     paths_per_unit: int,
     some: range | None,
+    paths: range | None,
 ) -> Outcomes | None:
     """Take the columns of parameter sets as they are stored, without looking for their rows."""
-    found = stored.read(columns, range(rows.summary.parameter_sets) if some is None else some)
+    every = range(rows.summary.parameter_sets)
+    found = stored.read(columns, every if some is None else some, paths)
     if not len(found.rows):
         return None
     groups = stored.keys(keys)

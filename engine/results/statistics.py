@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.jobs.pool import worker_count
 from engine.results.definitions import STATISTICS, Statistic, find_statistic, statistics_of
 from engine.results.outcomes import Outcomes
-from engine.results.read_outcomes import read_outcomes, steps_of_sets
 from engine.results.rows import Rows
+from engine.results.steps import Step, read_steps
 from engine.statistics.estimates import Estimate, Estimates
 
 __all__ = [
     "COLUMNS",
     "STATISTICS",
     "Estimated",
-    "estimate_each",
     "estimate_statistic",
-    "read_steps",
     "statistics_by",
     "statistics_table",
     "study_statistics",
     "with_precision",
 ]
-
-Made = TypeVar("Made")
 
 #: Columns of a table of statistics behind its keys.
 COLUMNS = {
@@ -47,12 +41,6 @@ COLUMNS = {
     "supported": pl.Boolean(),
     "precision": pl.String(),
 }
-
-
-# Outcomes from which on several statistics are estimated at once, and how many: each takes ten
-# times the memory of its outcomes.
-_MANY_ROWS: Final = 100_000
-_MOST_THREADS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -135,7 +123,7 @@ def statistics_by(
         wanted = {name: find_statistic(rows, name, "statistic") for name in names}
     tables = []
     for step in read_steps(rows, keys, wanted):
-        found = estimate_each(step, wanted, partial(_estimated, step, confidence))
+        found = step.each(wanted, partial(_estimated, confidence))
         tables.append(statistics_table(step, found))
         del step  # before the next is read
     if not tables:
@@ -151,49 +139,25 @@ def estimate_statistic(
     """Estimate one statistic per parameter set, and say whether enough paths carry it."""
     entry = find_statistic(rows, statistic, "until.statistic")
     every: dict[int, tuple[Estimate, bool]] = {}
-    for outcomes in read_steps(rows, ["parameter_set"], {statistic: entry}):
-        found = entry.of(outcomes)
-        estimates, supported = entry.estimates(found, confidence), found.supported()
-        sets = outcomes.groups["parameter_set"].to_list()
+    for step in read_steps(rows, ["parameter_set"], {statistic: entry}):
+        found = step.each({statistic: entry}, partial(_estimated, confidence))[statistic]
+        sets = step.groups["parameter_set"].to_list()
         every |= {
-            number: (estimates[place], bool(supported[place])) for place, number in enumerate(sets)
+            number: (found.estimates[place], bool(found.supported[place]))
+            for place, number in enumerate(sets)
         }
+        del step  # before the next is read
     return every
 
 
-def read_steps(rows: Rows, keys: list[str], wanted: Mapping[str, Statistic]) -> Iterator[Outcomes]:
-    """Read outcomes for statistics, of so many parameter sets at once as fit into memory."""
-    needed = sorted({column for entry in wanted.values() for column in entry.needs})
-    for sets in steps_of_sets(rows, keys, len(needed)) if wanted else []:
-        outcomes = read_outcomes(rows, keys, needed, sets=sets)
-        if outcomes is not None:
-            yield outcomes
-        del outcomes  # else two steps are held while the next is read
-
-
-def estimate_each(
-    outcomes: Outcomes, wanted: Mapping[str, Statistic], estimate: Callable[[Statistic], Made]
-) -> dict[str, Made]:
-    """Estimate statistics by name, several at a time where there are many outcomes.
-
-    What is estimated should not hold influences: they are as many numbers as there are outcomes.
-    """
-    several = int(outcomes.layout.rows.sum()) >= _MANY_ROWS
-    workers = min(_MOST_THREADS, worker_count("auto")) if several else 1
-    if workers == 1:
-        return {name: estimate(entry) for name, entry in wanted.items()}
-    with ThreadPoolExecutor(workers) as pool:
-        return dict(zip(wanted, pool.map(estimate, wanted.values()), strict=True))
-
-
-def _estimated(outcomes: Outcomes, confidence: float, entry: Statistic) -> Estimated:
+def _estimated(confidence: float, outcomes: Outcomes, entry: Statistic) -> Estimated:
     found = entry.of(outcomes)
     return Estimated(entry.estimates(found, confidence), found.supported())
 
 
-def statistics_table(outcomes: Outcomes, found: Mapping[str, Estimated]) -> pl.DataFrame:
+def statistics_table(step: Step, found: Mapping[str, Estimated]) -> pl.DataFrame:
     """Return a row per group and statistic, all statistics of a group together."""
-    sets, count = outcomes.layout.sets, len(found)
+    sets, count = len(step.groups), len(found)
     estimates = [each.estimates for each in found.values()]
 
     def side_by_side(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -211,11 +175,11 @@ def statistics_table(outcomes: Outcomes, found: Mapping[str, Estimated]) -> pl.D
             )
         ),
         pl.Series("n", side_by_side([e.n for e in estimates]), dtype=pl.Int64),
-        pl.Series("idle_share", np.repeat(outcomes.idle_share, count), nan_to_null=True),
+        pl.Series("idle_share", np.repeat(step.idle_share, count), nan_to_null=True),
         _words([e.method for e in estimates]).alias("method"),
         pl.Series("supported", side_by_side([each.supported for each in found.values()])),
     ]
-    keys = outcomes.groups.select(pl.all().gather(np.repeat(np.arange(sets), count)))
+    keys = step.groups.select(pl.all().gather(np.repeat(np.arange(sets), count)))
     return keys.rename(_apart(keys.columns)).with_columns(columns)
 
 

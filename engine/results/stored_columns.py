@@ -122,6 +122,11 @@ class StoredColumns:
         """Simulations that are stored, those that failed among them."""
         return sum(piece.cells for piece in self._pieces) * self._summary.paths_per_seed
 
+    @property
+    def paths(self) -> int:
+        """Paths of the study, over all seeds."""
+        return len(self._seeds) * self._summary.paths_per_seed
+
     def holds(self, columns: Sequence[str]) -> bool:
         """Whether all of some columns are metrics that are stored."""
         return {*columns} <= {*self._summary.metrics}
@@ -139,7 +144,7 @@ class StoredColumns:
                 self._keys = self._read_keys()
         return self._keys.select(list(dict.fromkeys(["parameter_set", *columns])))
 
-    def read(self, columns: Sequence[str], sets: range) -> SetColumns:
+    def read(self, columns: Sequence[str], sets: range, paths: range | None = None) -> SetColumns:
         """Return columns of the successful simulations of some parameter sets.
 
         Parameters
@@ -148,6 +153,8 @@ class StoredColumns:
             Of those that are held.
         sets : range
             Numbers of parameter sets.
+        paths : range, optional
+            Only these paths, counted over all seeds.
 
         Raises
         ------
@@ -157,27 +164,29 @@ class StoredColumns:
         wanted = [*columns, *([_STATUS] if self.failed else [])]
         with self._lock:
             self._hold([name for name in wanted if name not in self._held])
-        paths = len(self._seeds) * self._summary.paths_per_seed
-        there = [self._within(place, sets) for place in self._places]
-        cells = sum((last - first) * len(place.paths) for first, last, place in there)
-        whole = cells == len(sets) * paths and not self.failed
-        held = None if whole else np.zeros((len(sets), paths), dtype=np.bool_)
-        found = {name: np.empty((len(sets), paths)) for name in wanted}
-        for number, (first, last, place) in enumerate(there):
-            if first == last:
+        if paths is None:
+            paths = range(self.paths)
+        there = [self._within(place, sets, paths) for place in self._places]
+        cells = sum((last - first) * len(into) for first, last, into, _ in there)
+        whole = cells == len(sets) * len(paths) and not self.failed
+        held = None if whole else np.zeros((len(sets), len(paths)), dtype=np.bool_)
+        found = {name: np.empty((len(sets), len(paths))) for name in wanted}
+        for number, (first, last, of_paths, some) in enumerate(there):
+            if first == last or not len(of_paths):
                 continue
-            into: Any = (_run(place.sets[first:last] - sets.start), _run(place.paths))
+            of_sets = self._places[number].sets[first:last] - sets.start
+            into: Any = (_run(of_sets), _run(of_paths))
             if not any(isinstance(one, slice) for one in into):
-                into = np.ix_(place.sets[first:last] - sets.start, place.paths)
+                into = np.ix_(of_sets, of_paths)
             for name, values in found.items():
-                values[into] = self._shelf.take(self._held[name][number], first, last)
+                values[into] = self._shelf.take(self._held[name][number], first, last)[:, some]
             if held is not None:
                 held[into] = True
         if held is None:
             flat = {name: values.ravel() for name, values in found.items()}
             own = np.arange(sets.start, sets.stop, dtype=np.int64)
-            of_path = np.tile(np.arange(paths, dtype=np.int64), len(sets))
-            return SetColumns(own, np.full(len(sets), paths), of_path, flat)
+            of_path = np.tile(np.arange(paths.start, paths.stop, dtype=np.int64), len(sets))
+            return SetColumns(own, np.full(len(sets), len(paths)), of_path, flat)
         if self.failed:
             held[found.pop(_STATUS) != 1.0] = False
         rows = held.sum(axis=1)
@@ -185,7 +194,7 @@ class StoredColumns:
         return SetColumns(
             kept + sets.start,
             rows[kept],
-            np.nonzero(held)[1],
+            np.nonzero(held)[1] + paths.start,
             {name: values[held] for name, values in found.items()},
         )
 
@@ -254,10 +263,15 @@ class StoredColumns:
             )
 
     @staticmethod
-    def _within(place: _Place, sets: range) -> tuple[int, int, _Place]:
-        """Return which of a piece's sets are among `sets`."""
+    def _within(
+        place: _Place, sets: range, paths: range
+    ) -> tuple[int, int, Integers, slice | NDArray[np.bool_]]:
+        """Return which of a piece's sets and paths are wanted: where these belong, and which."""
         first, last = np.searchsorted(place.sets, [sets.start, sets.stop]).tolist()
-        return first, last, place
+        if len(place.paths) and place.paths.min() >= paths.start and place.paths.max() < paths.stop:
+            return first, last, place.paths - paths.start, slice(None)
+        some = (place.paths >= paths.start) & (place.paths < paths.stop)
+        return first, last, place.paths[some] - paths.start, some
 
     def _read_keys(self) -> pl.DataFrame:
         """Read the parameters of every set from the first path of parts that hold it."""

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from engine.results.outcomes import IDLE_NEEDS
-from engine.results.read_outcomes import steps_of_sets
+from engine.results.read_outcomes import held_at_once, steps_of_sets
 from engine.results.rows import Rows
 from engine.results.set_names import set_names
 from engine.results.stored_columns import StoredColumns
@@ -165,21 +165,20 @@ def _counted_in_columns(rows: Rows, stored: StoredColumns) -> pl.DataFrame:
     """Count in stored columns of which no simulation failed, to the same table."""
     columns = [name for name in _COUNTED if stored.holds([name])]
     every, tables = rows.summary.parameter_sets, []
-    for some in steps_of_sets(rows, ["parameter_set"], _COLUMNS):
-        sets = range(every) if some is None else some
-        found = stored.read(columns, sets)
+    for sets, paths in _pieces(rows, stored):
+        found = stored.read(columns, sets, paths)
         if not len(found.rows):
             continue
         starts = np.concatenate([[0], np.cumsum(found.rows[:-1])])
         counts: dict[str, Any] = {"_simulations": found.rows, "_ok": found.rows}
         unknown = np.full(len(found.sets), None)
-        held, mean, first = unknown, unknown, unknown
+        held, total, first = unknown, unknown, unknown
         orders = refused = np.zeros(len(found.sets), dtype=np.int64)
         if found.columns.keys() >= {*IDLE_NEEDS}:
             never = (found.columns["trades"] == 0.0) & (found.columns["exposure"] == 0.0)
             held = np.add.reduceat(~never, starts, dtype=np.int64)
         if "net_pnl" in found.columns:
-            mean = np.add.reduceat(found.columns["net_pnl"], starts) / found.rows
+            total = np.add.reduceat(found.columns["net_pnl"], starts)
         if "rejected_orders" in found.columns:
             rejected = found.columns["rejected_orders"]
             orders = np.add.reduceat(rejected, starts).astype(np.int64)
@@ -190,13 +189,33 @@ def _counted_in_columns(rows: Rows, stored: StoredColumns) -> pl.DataFrame:
             numbers = earliest * every + found.sets
             first = np.where(refused > 0, numbers.astype(object), unknown)
         counts |= {"_held": held, "_orders": orders, "_refused": refused}
-        counts |= {"_first": first, "_mean": mean, "_failed": 0 * found.rows}
+        counts |= {"_first": first, "_total": total, "_failed": 0 * found.rows}
         table = stored.keys(["set_id", *rows.parameters])
         table = table.filter(pl.col("parameter_set").is_in(pl.Series(found.sets).implode()))
         error = pl.lit(None, dtype=pl.String).alias("_error")
         series = [pl.Series(name, list(values)) for name, values in counts.items()]
         tables.append(table.with_columns(*series, error))
-    return pl.concat(tables, how="vertical_relaxed")
+    counted = pl.concat(tables, how="vertical_relaxed")
+    sums = ("_simulations", "_ok", "_held", "_orders", "_refused", "_total", "_failed")
+    # A sum of nothing known is 0 to Polars.
+    known = (
+        pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name) for name in sums
+    )
+    alike = pl.col("set_id", *rows.parameters, "_error").first()
+    added = counted.group_by("parameter_set").agg(alike, *known, pl.col("_first").min())
+    return added.with_columns((pl.col("_total") / pl.col("_ok")).alias("_mean")).sort(
+        "parameter_set"
+    )
+
+
+def _pieces(rows: Rows, stored: StoredColumns) -> Iterator[tuple[range, range]]:
+    """Cut the simulations into sets and paths that are held at once."""
+    size = max(held_at_once(_COLUMNS), 1)
+    for some in steps_of_sets(rows, ["parameter_set"], _COLUMNS):
+        sets = range(rows.summary.parameter_sets) if some is None else some
+        step = max(size // len(sets), 1)
+        for first in range(0, stored.paths, step):
+            yield sets, range(first, min(first + step, stored.paths))
 
 
 def _all_or_each(

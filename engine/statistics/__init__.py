@@ -37,10 +37,12 @@ Where to look
 `skewness_correction`              their widening where outcomes are skewed
 `distributions`                    normal, Student's, gamma and binomial laws; `incomplete_beta`
 `moments`, `quantiles`, `shares`   means, spreads; quantiles, tail means; shares, counts
+`order_statistics`, `ranked`       ranks of outcomes, which quantiles and their errors follow from
 `shape`                            skewness and kurtosis
 `ratios`, `pooled`, `path_sums`    pooled ratios, and the per-path sums they need
 `tail_risk`, `drawdown`            value at risk and shortfall by method; drawdowns of curves
 `summaries`                        moments and products that merge over parts
+`lockstep`, `rank_search`          the same statistics of parts, of which one is held at a time
 `batches`                          many paths as few numbers, for choices among sets
 `rare_events`                      probabilities that plain simulation hardly ever meets
 `comparison`, `multiplicity`       differences, paired where possible; Holm, false discoveries

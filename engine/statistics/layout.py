@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
+from engine.statistics.ranked import Ranked, Sorted
 
 __all__ = ["Layout", "laid_out"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Made = TypeVar("Made")
 
 # Outcomes of a set that are few.
 _SHORT = 64
@@ -124,6 +128,16 @@ class Layout:
         """How many parameter sets there are."""
         return len(self.keys)
 
+    @property
+    def row_counts(self) -> Integers:
+        """Outcomes of each set, those of other parts too (`engine.statistics.lockstep`)."""
+        return self.rows
+
+    @property
+    def cell_counts(self) -> Integers:
+        """Units of each set, those of other parts too."""
+        return self.cells
+
     def arrange(self, outcomes: ArrayLike) -> Floats:
         """Return the outcomes in this order, one per row.
 
@@ -145,6 +159,24 @@ class Layout:
     def sum_cells(self, cells: Floats) -> Floats:
         """Sum of cells per set."""
         return _segments(cells, self.cells)
+
+    def sum_each(self, *cells: Floats) -> tuple[Floats, ...]:
+        """Add up several arrays of cells per set."""
+        return tuple(_segments(one, self.cells) for one in cells)
+
+    def rank(self, rows: Floats) -> Ranked:
+        """Put the rows of each set in order."""
+        return Sorted.of(rows, self.rows)
+
+    def medians(self, cells: Floats, of: NDArray[np.bool_]) -> Floats:
+        """Upper medians of the cells of some sets."""
+        lengths = self.cells[of]
+        ranked = Sorted.of(cells[np.repeat(of, self.cells)], lengths)
+        return ranked.take((lengths // 2)[:, None])[:, 0]
+
+    def of_first_part(self, make: Callable[[], Made]) -> Made:
+        """Return what is made of the first part of the outcomes, which here are all."""
+        return make()
 
     def to_cells(self, rows: Floats) -> Floats:
         """Sum of rows per cell."""

@@ -24,7 +24,6 @@ __all__ = [
     "check_confidence",
     "count_carriers",
     "intervals",
-    "sort_within",
     "whole_power",
     "without_interval",
 ]
@@ -118,7 +117,9 @@ class Linearised:
         square = self.influence * self.influence
         cube = square * self.influence
         powers = (square, cube, cube * self.influence)
-        second, third, fourth = (_over(self.layout.sum_cells(p), self.units) for p in powers)
+        second, third, fourth = (
+            _over(total, self.units) for total in self.layout.sum_each(*powers)
+        )
         return second, third, fourth
 
     def take(self, sets: ArrayLike) -> Linearised:
@@ -328,31 +329,6 @@ def whole_power(values: Floats, power: int) -> Floats:
     return found
 
 
-def sort_within(values: Floats, lengths: Integers) -> Floats:
-    """Sort consecutive segments; NaN comes last in each.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (rows,)
-        Segments, one after the other.
-    lengths : ndarray of int64, shape (segments,)
-        Rows of each segment.
-
-    Returns
-    -------
-    ndarray of float64, shape (rows,)
-        Each segment in ascending order.
-
-    Examples
-    --------
-    >>> sort_within(np.array([3.0, 1.0, 2.0, 0.0]), np.array([3, 1])).tolist()
-    [1.0, 2.0, 3.0, 0.0]
-    """
-    if (lengths == lengths[0]).all():
-        return np.sort(values.reshape(len(lengths), -1), axis=1).ravel()
-    return values[np.lexsort((values, np.repeat(np.arange(len(lengths)), lengths)))]
-
-
 def count_carriers(
     influence: Floats, layout: Layout, units: Integers, second: Floats, fourth: Floats
 ) -> Integers:
@@ -376,21 +352,20 @@ def count_carriers(
     ndarray of int64, shape (sets,)
         Units that differ; all, and five more, where no outcome is shared by most.
     """
-    found = layout.cells.copy()
+    lengths = layout.cell_counts
+    found = lengths.copy()
     with np.errstate(divide="ignore", invalid="ignore"):
         # Fewer than five of u units that differ have a kurtosis above u / 8.
         suspected = fourth / second**2 >= np.maximum(1.0, units / 8.0)
     if suspected.any():
-        lengths = layout.cells[suspected]
-        chosen = influence[np.repeat(suspected, layout.cells)]
-        ordered = sort_within(chosen, lengths)
-        starts = np.concatenate([[0], np.cumsum(lengths[:-1])])
-        usual = np.repeat(ordered[starts + lengths // 2], lengths)
-        near = np.abs(chosen - usual) <= 1e-12 * np.repeat(np.sqrt(second[suspected]), lengths)
-        same = np.add.reduceat(near, starts, dtype=np.int64)
-        found[suspected] = np.where(2 * same > lengths, lengths - same, lengths)
+        usual, reach = np.zeros(len(found)), np.full(len(found), -1.0)
+        usual[suspected] = layout.medians(influence, suspected)
+        reach[suspected] = 1e-12 * np.sqrt(second[suspected])
+        near = np.abs(influence - layout.spread_cells(usual)) <= layout.spread_cells(reach)
+        same = layout.sum_cells(near.astype(np.float64)).astype(np.int64)
+        found = np.where(suspected & (2 * same > lengths), lengths - same, lengths)
     # Where few paths all differ, each of them carries the value.
-    found[found == layout.cells] += FEWEST_CARRIERS
+    found[found == lengths] += FEWEST_CARRIERS
     return found
 
 

@@ -77,7 +77,7 @@ def standard_deviations(outcomes: ArrayLike, layout: Layout | None = None) -> Li
     """
     x, layout = laid_out(outcomes, layout)
     valid = ~np.isnan(x)
-    n, centred = _centred(x, valid, layout)
+    n, centre, centred = _centred(x, valid, layout)
     total = layout.sum_rows(centred * centred)
     found = _per_unit(total, centred, valid, layout, n)
     own, sums = layout.to_cells(centred * centred), layout.to_cells(centred)
@@ -91,7 +91,7 @@ def standard_deviations(outcomes: ArrayLike, layout: Layout | None = None) -> Li
         average = layout.spread_cells(layout.sum_cells(without) / found.units)
         units = layout.spread_cells(found.units.astype(np.float64))
         influence = np.where(present, (units - 1.0) * (average - without), 0.0)
-    constant = deviation <= 1e-14 * np.abs(_centre(x, valid, layout, n))
+    constant = deviation <= 1e-14 * np.abs(centre)
     # Leaving out one of two units leaves no spread to tell the error by.
     known = layout.spread_cells(np.where(constant, 0.0, 1.0)) * np.isfinite(influence)
     return replace(
@@ -118,8 +118,8 @@ def linear_mean(x: Floats, layout: Layout) -> Linearised:
         As of `means`.
     """
     valid = ~np.isnan(x)
-    n, centred = _centred(x, valid, layout)
-    return _per_unit(_centre(x, valid, layout, n), centred, valid, layout, n)
+    n, centre, centred = _centred(x, valid, layout)
+    return _per_unit(centre, centred, valid, layout, n)
 
 
 def _per_unit(
@@ -136,14 +136,11 @@ def _per_unit(
     return Linearised(value, summed, layout, n, units.astype(np.int64), absent=absent)
 
 
-def _centre(x: Floats, valid: NDArray[np.bool_], layout: Layout, n: Integers) -> Floats:
-    total = layout.sum_rows(np.where(valid, x, 0.0))
-    centre: Floats = np.divide(total, n, out=np.full(len(n), math.nan), where=n > 0)
-    return centre
-
-
-def _centred(x: Floats, valid: NDArray[np.bool_], layout: Layout) -> tuple[Integers, Floats]:
+def _centred(
+    x: Floats, valid: NDArray[np.bool_], layout: Layout
+) -> tuple[Integers, Floats, Floats]:
     """Count the outcomes of every set, and take the mean off; missing ones become 0."""
     n = layout.sum_rows(valid.astype(np.float64)).astype(np.int64)
-    centre = _centre(x, valid, layout, n)
-    return n, np.where(valid, x - layout.spread_rows(centre), 0.0)
+    total = layout.sum_rows(np.where(valid, x, 0.0))
+    centre = np.divide(total, n, out=np.full(len(n), math.nan), where=n > 0)
+    return n, centre, np.where(valid, x - layout.spread_rows(centre), 0.0)

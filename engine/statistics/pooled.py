@@ -77,25 +77,25 @@ def pooled(
     """
     chosen = _named(ratio)
     cells, layout = unit_sums(sums, chosen.columns, layout)
-    averages = [layout.sum_cells(cell) / layout.cells for cell in cells]
-    value, slopes = _evaluate(
-        chosen, dict(zip(chosen.columns, averages, strict=True)), layout.cells
-    )
+    units = layout.cell_counts
+    averages = [total / units for total in layout.sum_each(*cells)]
+    value, slopes = _evaluate(chosen, dict(zip(chosen.columns, averages, strict=True)), units)
     influence = np.zeros(int(layout.cells.sum()))
     for name, cell, average in zip(chosen.columns, cells, averages, strict=True):
         slope = np.where(np.isfinite(value), slopes[name], 0.0)
         influence += layout.spread_cells(slope) * (cell - layout.spread_cells(average))
     by_name = dict(zip(chosen.columns, cells, strict=True))
-    seen = [layout.sum_cells((by_name[name] != 0.0).astype(float)) for name in chosen.carriers]
+    seen = layout.sum_each(*((by_name[name] != 0.0).astype(float) for name in chosen.carriers))
     share = None
     if idle is not None:
-        share = layout.sum_rows(layout.arrange(np.asarray(idle, dtype=np.float64))) / layout.rows
+        share = layout.sum_rows(layout.arrange(np.asarray(idle, dtype=np.float64)))
+        share = share / layout.row_counts
     return Linearised(
         value,
         influence,
         layout,
-        layout.rows,
-        layout.cells,
+        layout.row_counts,
+        units,
         shape=chosen.shape,
         carriers=np.min(seen, axis=0).astype(np.int64),
         idle=share,

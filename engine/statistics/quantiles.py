@@ -3,61 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import Refusal
-from engine.statistics.distributions import (
-    binomial_exceedance,
-    student_quantiles,
-)
+from engine.statistics.distributions import student_quantiles
 from engine.statistics.estimates import Estimates, Method
 from engine.statistics.layout import Layout, laid_out
-from engine.statistics.linearised import (
-    FEWEST_CARRIERS,
-    Linearised,
-    sort_within,
-)
+from engine.statistics.linearised import FEWEST_CARRIERS, Linearised
 from engine.statistics.moments import linear_mean
+from engine.statistics.order_statistics import (
+    Ordered,
+    fractional_ranks,
+    maritz_jarrett,
+    order_statistics,
+)
+from engine.statistics.ranked import Ranked
 from engine.statistics.skewness_correction import skewed_ends
 
-__all__ = ["Ordered", "expected_shortfalls", "quantiles"]
+__all__ = ["expected_shortfalls", "quantiles"]
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-# Five nodes integrate the Beta density over a cell to far below the Monte Carlo error.
-_NODES, _NODE_WEIGHTS = (0.5 * a for a in np.polynomial.legendre.leggauss(5))
-_NODES = _NODES + 0.5
-
-
-@dataclass(frozen=True)
-class Ordered:
-    """Outcomes that are sorted within each parameter set once, for any number of quantiles.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (rows,)
-        The outcomes as laid out; NaN marks missing ones.
-    layout : Layout
-        The set and the unit of each.
-    ordered : ndarray of float64, shape (rows,)
-        The same, ascending within each set, NaN last.
-    """
-
-    values: Floats
-    layout: Layout
-    ordered: Floats
-
-    @classmethod
-    def of(cls, outcomes: ArrayLike, layout: Layout | None = None) -> Ordered:
-        """Sort outcomes; shapes as in `quantiles`."""
-        x, layout = laid_out(outcomes, layout)
-        return cls(x, layout, sort_within(x, layout.rows))
 
 
 def quantiles(
@@ -113,11 +81,10 @@ def quantiles(
     if not 0.0 < probability < 1.0:
         raise Refusal("probability", str(probability), "above 0 and below 1")
     made = outcomes if isinstance(outcomes, Ordered) else Ordered.of(outcomes, layout)
-    x, layout, ordered = made.values, made.layout, made.ordered
+    x, layout, ranked = made.values, made.layout, made.ranked
     n = layout.sum_rows((~np.isnan(x)).astype(np.float64)).astype(np.int64)
-    starts = _starts(layout)
-    value = order_statistics(ordered, starts, n, probability * (n - 1.0) + np.ones(len(n)))
-    error = _maritz_jarrett(ordered, starts, n, probability)
+    error = maritz_jarrett(ranked, n, probability)
+    value = order_statistics(ranked, n, probability * (n - 1.0) + np.ones(len(n)))
     # The influence is one below the quantile and another above it: their distance, one over the
     # density there, is what gives the standard error above.
     below = np.where(np.isnan(x), math.nan, (x <= layout.spread_rows(value)).astype(np.float64))
@@ -136,7 +103,7 @@ def quantiles(
     )
 
     def own(confidence: float) -> Estimates:
-        return _order_interval(found, ordered, starts, error, independent, probability, confidence)
+        return _order_interval(found, ranked, error, independent, probability, confidence)
 
     return replace(found, own=own)
 
@@ -191,8 +158,7 @@ def expected_shortfalls(
     # Rounding guards against 0.05 * 20 = 1.0000000000000009.
     size = np.round((1.0 - level) * n, 9)
     whole = size.astype(np.int64)
-    ordered, starts = -sort_within(-x, layout.rows), _starts(layout)
-    boundary = order_statistics(ordered, starts, n, np.minimum(whole + 1, n).astype(np.float64))
+    boundary = -order_statistics(layout.rank(-x), n, np.minimum(whole + 1, n).astype(np.float64))
     excess = np.where(valid, np.maximum(x - layout.spread_rows(boundary), 0.0), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         beyond = excess / layout.spread_rows(size / n)
@@ -211,26 +177,9 @@ def expected_shortfalls(
     return replace(found, own=own)
 
 
-def order_statistics(ordered: Floats, starts: Integers, n: Integers, ranks: Floats) -> Floats:
-    """Order statistics of real ranks from 1 to n, interpolated; NaN of no outcomes.
-
-    `ordered` holds segments that begin at `starts` and have n outcomes each, sorted.
-    """
-    at = np.clip(ranks, 1.0, np.maximum(n, 1).astype(np.float64)) - 1.0
-    low = np.floor(at).astype(np.int64)
-    high = np.minimum(low + 1, np.maximum(n, 1) - 1)
-    first, last, share = ordered[starts + low], ordered[starts + high], at - low
-    # An infinite outcome has no step to the next, and a finite one none at a whole rank.
-    between = (share > 0.0) & (first != last) & np.isfinite(first)
-    step = np.subtract(last, first, out=np.zeros(len(first)), where=between)
-    moved = first + share * step
-    return np.where(n > 0, moved, math.nan)
-
-
 def _order_interval(
     found: Linearised,
-    ordered: Floats,
-    starts: Integers,
+    ranked: Ranked,
     error: Floats,
     independent: Floats,
     probability: float,
@@ -245,9 +194,9 @@ def _order_interval(
         # Ranks among as many independent outcomes, carried over to all.
         scale = (n[of] + 1.0) / (count + 1.0)
         if ranks[0] > 0.0:
-            low[of] = order_statistics(ordered, starts[of], n[of], ranks[0] * scale)
+            low[of] = order_statistics(ranked, n[of], ranks[0] * scale, of)
         if ranks[1] <= count:
-            high[of] = order_statistics(ordered, starts[of], n[of], ranks[1] * scale)
+            high[of] = order_statistics(ranked, n[of], ranks[1] * scale, of)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = error * np.sqrt(n / independent)
     # Both ends on one outcome that many paths share: exact, with no error to estimate.
@@ -278,71 +227,3 @@ def _tail_interval(found: Linearised, centre: Floats, tail: Floats, confidence: 
     stated = method == Method.TAIL.value
     error, low, high = (np.where(stated, end, math.nan) for end in (error, low, high))
     return Estimates(value, error, low, high, found.n, method, found.idle)
-
-
-@lru_cache(maxsize=4096)
-def fractional_ranks(n: int, probability: float, confidence: float) -> tuple[float, float]:
-    """Real ranks between which the quantile of n outcomes lies; 0 and n + 1 are open ends."""
-    tail = (1.0 - confidence) / 2
-    open_low = binomial_exceedance(n, 1.0, probability) < 1.0 - tail
-    open_high = binomial_exceedance(n, float(n), probability) > tail
-    if open_low != open_high:
-        tail *= 2.0
-        open_low = open_low and binomial_exceedance(n, 1.0, probability) < 1.0 - tail
-        open_high = open_high and binomial_exceedance(n, float(n), probability) > tail
-    low = 0.0 if open_low else _rank_at(n, probability, 1.0 - tail)
-    high = n + 1.0 if open_high else _rank_at(n, probability, tail)
-    return low, high
-
-
-def _rank_at(n: int, probability: float, level: float) -> float:
-    """Real rank r at which the r-th of n outcomes is below the quantile with this probability."""
-    low, high = 1.0, float(n)
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        if binomial_exceedance(n, middle, probability) > level:
-            low = middle
-        else:
-            high = middle
-        if high - low < 1e-10 * high:
-            break
-    return 0.5 * (low + high)
-
-
-def _maritz_jarrett(ordered: Floats, starts: Integers, n: Integers, probability: float) -> Floats:
-    error = np.full(len(n), math.nan)
-    for count, of in _by_count(n):
-        if count < 2:
-            continue
-        low, weights = order_weights(count, probability)
-        window = ordered[starts[of][:, None] + np.arange(low, low + len(weights))]
-        weights = weights / weights.sum()
-        # An infinite outcome within reach leaves no error.
-        with np.errstate(invalid="ignore"):
-            centre = window @ weights
-            error[of] = np.sqrt(((window - centre[:, None]) ** 2) @ weights)
-    return error
-
-
-# A study asks for the same few of thousands of parameter sets.
-@lru_cache(maxsize=64)
-def order_weights(n: int, probability: float) -> tuple[int, Floats]:
-    """Return the first cell, counted from 0, that weighs anything, and the weights from it on."""
-    k = min(int(n * probability) + 1, n)
-    # Outside eight standard deviations of Beta(k, n - k + 1) the weights vanish.
-    spread = 8.0 * math.sqrt(probability * (1 - probability) * n) + 8.0
-    low, high = max(0, int(k - spread)), min(n, int(k + spread) + 1)
-    # Weight of a cell: its Beta probability, by Gauss and Legendre's rule.
-    points = (np.arange(low, high)[:, None] + _NODES) / n
-    log_scale = math.lgamma(n + 1) - math.lgamma(k) - math.lgamma(n - k + 1)
-    density = np.exp(log_scale + (k - 1) * np.log(points) + (n - k) * np.log1p(-points))
-    return low, density @ _NODE_WEIGHTS
-
-
-def _by_count(n: Integers) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    for count in np.unique(n).tolist():
-        yield count, n == count
-
-
-def _starts(layout: Layout) -> Integers:
-    return np.concatenate([[0], np.cumsum(layout.rows[:-1])])

@@ -252,8 +252,8 @@ MUTATIONS = {
         STATISTICS,
     ),
     "tail of an expected shortfall": Mutation(
-        "order_statistics(ordered, starts, n, np.minimum(whole + 1, n).astype(np.float64))",
-        "order_statistics(ordered, starts, n, np.minimum(whole, n).astype(np.float64))",
+        "layout.rank(-x), n, np.minimum(whole + 1, n).astype(np.float64)",
+        "layout.rank(-x), n, np.minimum(whole, n).astype(np.float64)",
         STATISTICS,
     ),
 }

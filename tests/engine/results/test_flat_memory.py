@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from polars.testing import assert_frame_equal
 
-from engine.results import Results, read_outcomes
+from engine.results import Results, read_outcomes, steps
 from engine.results.read_outcomes import steps_of_sets
 from engine.sources import GBM
 from engine.statistics.summaries import Moments
 from engine.studies import Study
 
+ANTITHETIC = GBM(sampling="antithetic")
 SETS = {"fast": [3, 5, 8], "slow": [12, 20, 30]}
 
 
@@ -45,6 +46,32 @@ def test_steps_give_every_statistic_to_the_twelfth_digit(
     assert_frame_equal(found, budget, rel_tol=1e-12, abs_tol=1e-12)
     assert_frame_equal(whole.best("sharpe"), best, rel_tol=1e-12, abs_tol=1e-12)
     assert_frame_equal(whole.warnings(), warnings, rel_tol=1e-12, abs_tol=1e-12)
+
+
+@pytest.mark.parametrize(("source", "sizes"), [(GBM(), {15, 10}), (ANTITHETIC, {16, 8})])
+def test_a_set_that_is_read_in_parts_has_every_statistic_to_the_twelfth_digit(
+    source: GBM, sizes: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets = {"fast": [3], "slow": [12, 20]}
+    found = Study(
+        "parts", source, "sma_crossover", sets, seeds=20, paths_per_seed=2, steps=60
+    ).run()
+    statistics, warnings = found.statistics(), found.warnings()
+    budget = found.error_budget(names=["sharpe"])
+    monkeypatch.setattr(read_outcomes, "_MOST_NUMBERS", 1)
+    monkeypatch.setattr(steps, "_PART_PATHS", 15)
+    read, whole = set(), read_outcomes.read_outcomes
+
+    def counted(*given: Any, **named: Any) -> Any:
+        read.add(len(named["paths"]))
+        return whole(*given, **named)
+
+    monkeypatch.setattr(steps, "read_outcomes", counted)
+    assert_frame_equal(found.statistics(), statistics, rel_tol=1e-12, abs_tol=1e-12)
+    assert read == sizes
+    assert_frame_equal(found.warnings(), warnings, rel_tol=1e-12, abs_tol=1e-12)
+    again = found.error_budget(names=["sharpe"])
+    assert_frame_equal(again, budget, rel_tol=1e-12, abs_tol=1e-12)
 
 
 def test_sets_that_failed_or_are_left_out_change_nothing(

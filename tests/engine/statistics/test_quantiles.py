@@ -10,7 +10,8 @@ from scipy import special, stats
 
 from engine.statistics.estimates import Method
 from engine.statistics.layout import Layout
-from engine.statistics.quantiles import expected_shortfalls, fractional_ranks, quantiles
+from engine.statistics.order_statistics import fractional_ranks
+from engine.statistics.quantiles import expected_shortfalls, quantiles
 
 
 def normal(seed: int, *shape: int) -> np.ndarray:

@@ -199,7 +199,7 @@ def _dask() -> Iterator[Measured]:
             executor = DaskExecutor(f"dask://{address}")
             _study(400).run(root=Path(folder) / "warm", executor=executor)
             begin = time.monotonic()
-            _study(200_000).run(root=Path(folder) / "run", executor=executor)
+            _study(500_000).run(root=Path(folder) / "run", executor=executor)
             seconds[workers] = time.monotonic() - begin
     name = f"two Dask processes, times as fast as one ({seconds[1]:.0f} s)"
     yield Measured(name, seconds[1] / seconds[2], 1.8, at_least=True)

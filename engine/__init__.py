@@ -248,10 +248,12 @@ class _Results(ModuleType):
         Refusal
             If there are none.
         """
-        from engine.home import data_folder
+        from engine.home import data_address, data_folder
         from engine.studies import load_results
 
-        return load_results(data_folder() if root is None else root, study)
+        if root is None:
+            root = data_address() or data_folder()
+        return load_results(root, study)
 
 
 import_module("engine.results").__class__ = _Results

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.errors import Refusal
 
-__all__ = ["data_folder", "home_folder", "shipped"]
+__all__ = ["data_address", "data_folder", "home_folder", "shipped"]
 
 
 def home_folder() -> Path:
@@ -23,6 +23,12 @@ def home_folder() -> Path:
     return next((folder for folder in (here, *here.parents) if _has_studies(folder)), here)
 
 
+def data_address() -> str | None:
+    """Return the data root of the project where ``MC_DATA`` is an address, such as ``s3://lab/x``."""
+    given = os.environ.get("MC_DATA")
+    return given if given and "://" in given else None
+
+
 def data_folder() -> Path:
     """Return the data root of the project that is worked in: ``MC_DATA``, or its ``data/``.
 
@@ -31,15 +37,10 @@ def data_folder() -> Path:
     Refusal
         If it is the address of an object store, which would become a folder of that name.
     """
-    given = os.environ.get("MC_DATA")
-    if given and "://" in given:
-        raise Refusal(
-            "MC_DATA",
-            repr(given),
-            "a folder, since bars, calibrations and the warehouse are files of a disk",
-            hint="in Python `Study.run(root=...)` keeps the results of a study in an object store",
-        )
-    return Path(given or home_folder() / "data").expanduser().resolve()
+    address = data_address()
+    if address is not None:
+        raise Refusal("MC_DATA", repr(address), "a folder")
+    return Path(os.environ.get("MC_DATA") or home_folder() / "data").expanduser().resolve()
 
 
 def shipped(package: str, name: str) -> Path:

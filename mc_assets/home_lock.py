@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["descriptor", "hold", "is_in_use", "release", "share", "take"]
+__all__ = ["adopt", "descriptor", "hold", "is_in_use", "release", "share", "take"]
 
 _FILE = ".in_use"
 
@@ -72,6 +72,12 @@ def hold(home: Path) -> None:
         opened = _opened(home)
         fcntl.flock(opened, fcntl.LOCK_SH)
         _held[home] = _Held(opened)
+
+
+def adopt(home: Path, inherited: int) -> None:
+    """Be the user of a home that the process is whose descriptor this one inherited."""
+    with _guard:
+        _held[home] = _Held(inherited)
 
 
 def release(home: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.files import write_whole
-from engine.home import shipped
+from mc_assets.dagster_home import prepare_dagster_home
 from mc_assets.history_errors import history_errors
 from mc_assets.history_retention import forget_old_runs
 from mc_assets.home_lock import descriptor, release, share, take
@@ -23,25 +21,10 @@ if TYPE_CHECKING:
 __all__ = [
     "fail_runs_of_ui",
     "open_instance",
-    "prepare_dagster_home",
+    "prepare_home",
     "reap_orphans",
     "using_dagster_home",
 ]
-
-
-def prepare_dagster_home(project: Project) -> None:
-    """Create DAGSTER_HOME inside the data folder and point this process at it."""
-    home = project.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
-    template = shipped("mc_assets", "dagster.yaml")
-    settings = home / "dagster.yaml"
-    if not settings.exists() or settings.read_bytes() != template.read_bytes():
-        # Whole: another process may be reading it.
-        write_whole(settings, template.read_bytes())
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
-    # Events of many partitions reach `mc_assets.event_log` together.
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
 
 @contextmanager
@@ -72,18 +55,31 @@ def using_dagster_home(project: Project) -> Iterator[int]:
     alone = take(home)
     try:
         with history_errors(home):
-            with open_instance(project) as instance:
-                if alone:
-                    reap_orphans(instance)
-                offer_periods(instance, project)
-                offer_studies(instance, project)
-                if alone:
-                    forget_old_runs(instance)
+            prepare_home(project, alone=alone)
             if alone:
                 share(home)
             yield descriptor(home)
     finally:
         release(home)
+
+
+def prepare_home(project: Project, *, alone: bool) -> None:
+    """Bring what a home offers up to today; where nobody else uses it, tidy up first.
+
+    Parameters
+    ----------
+    project : Project
+        Whose home it is; this process is a user of it.
+    alone : bool
+        Whether there is no other one, and none can come.
+    """
+    with open_instance(project) as instance:
+        if alone:
+            reap_orphans(instance)
+        offer_periods(instance, project)
+        offer_studies(instance, project)
+        if alone:
+            forget_old_runs(instance)
 
 
 @contextmanager

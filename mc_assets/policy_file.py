@@ -92,6 +92,11 @@ class PolicyFile(Settings):
 
     name: str = Field(description="Names its folder, and its partition in Dagster.")
     description: str = Field("", description="What is to be learned, in a sentence.")
+    nightly: bool = Field(
+        False,
+        description="Whether the nightly chain judges it after each session; trainings on bars "
+        "or calibrations that have changed are made anew.",
+    )
     market: str = Field("mes_daily", description="A market of `mc.make_env`.")
     source: SourceDefinition = Field(description="Paths to train on, as of a study.")
     features: str | list[str] = Field("relative", description="What is observed, by name.")

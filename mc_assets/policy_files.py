@@ -10,8 +10,9 @@ from typing import Final
 from engine.errors import Refusal
 from engine.studies.study_name import check_study_name
 from engine.yaml_text import YamlError, read_yaml_file
+from mc_assets.study_files import is_marked_nightly
 
-__all__ = ["MOST_TRAININGS", "find_policy_file", "policy_files", "policy_names"]
+__all__ = ["MOST_TRAININGS", "find_policy_file", "nightly_policies", "policy_files", "policy_names"]
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,15 @@ def policy_names(folder: Path) -> list[str]:
         else:
             found.append(name)
     return found
+
+
+def nightly_policies(folder: Path) -> list[str]:
+    """Return the names of the policies that are marked ``nightly: true``, in their order.
+
+    One whose file cannot be read is among them: its run fails and names it, and the others run.
+    """
+    files = policy_files(folder)
+    return [name for name in policy_names(folder) if is_marked_nightly(files.get(name))]
 
 
 def find_policy_file(folder: Path, policy: str) -> Path:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
-from engine.home import data_folder, home_folder, shipped
+from engine.errors import Refusal
+from engine.home import data_address, data_folder, home_folder, shipped
 
-__all__ = ["Project", "series_path"]
+__all__ = ["IN_A_BUCKET", "Project", "series_path"]
+
+#: Commands of which the data root may lie in an object store.
+IN_A_BUCKET: Final = (
+    "`mc ingest`, `mc calibrate`, `mc backfill`, `mc run STUDY`, `mc show`, `mc studies` and "
+    "`mc runs`"
+)
 
 
 def series_path() -> Path:
@@ -37,6 +45,9 @@ class Project:
         The file that names the series to ingest.
     sql : Path
         Folder with one SQL file per table of the warehouse; by default those of this version.
+    bucket : str or None
+        Address of the object store that the data root lies in, such as ``s3://lab/data``: results
+        are kept there, and `data` is a copy of its market data (`mc_assets.bucket_project`).
     """
 
     root: Path
@@ -44,10 +55,24 @@ class Project:
     studies: Path
     series: Path
     sql: Path = field(default_factory=lambda: shipped("mc_assets", "sql"))
+    bucket: str | None = None
 
     @classmethod
     def from_environment(cls) -> Project:
-        """Read the folders from ``MC_DATA``, ``MC_STUDIES``, ``MC_SERIES``, else the project's."""
+        """Read the folders from ``MC_DATA``, ``MC_STUDIES``, ``MC_SERIES``, else the project's.
+
+        Raises
+        ------
+        Refusal
+            If the data root is an object store; `mc_assets.bucket_project` opens such a project.
+        """
+        if (address := data_address()) is not None:
+            raise Refusal(
+                "MC_DATA",
+                repr(address),
+                "a folder, since this command needs files of a disk",
+                hint=f"in an object store work {IN_A_BUCKET}",
+            )
         home = home_folder()
 
         def folder(variable: str, name: str) -> Path:
@@ -59,6 +84,11 @@ class Project:
             studies=folder("MC_STUDIES", "studies"),
             series=series_path(),
         )
+
+    @property
+    def results(self) -> Path | str:
+        """The data root that results of studies lie in."""
+        return self.bucket or self.data
 
     @property
     def seeds(self) -> Path:

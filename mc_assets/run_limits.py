@@ -14,7 +14,13 @@ __all__ = ["RUN_HOURS", "run_limits"]
 RUN_HOURS: Final = "MC_RUN_HOURS"
 _DEFAULT: Final = {
     **{"ingest": 4.0, "recalibrate": 12.0, "simulate_nightly": 12.0, "search_nightly": 12.0},
-    **{"walk_nightly": 12.0, "summarise": 4.0, "trade_on_paper": 1.0, "publish": 1.0},
+    **{
+        "walk_nightly": 12.0,
+        "learn_nightly": 12.0,
+        "summarise": 4.0,
+        "trade_on_paper": 1.0,
+        "publish": 1.0,
+    },
 }
 
 

@@ -282,6 +282,9 @@ def _newest_date(project: Project, key: str) -> date:
 
     symbol, _, timeframe = key.rpartition("@")
     stamps = BarStore(project.data).read(symbol, timeframe)["timestamp"].dt.epoch("us")
+    if stamps.is_empty():
+        hint = "the provider sent none from the series' start to its end"
+        raise Refusal(f"bars of {key}", "none to calibrate on", hint=hint)
     calendar = load_series(project.series)[key].calendar
     # A bar that ends at midnight belongs to the day it fills.
     end = int(bar_ends(np.array([stamps[-1]], dtype=np.int64), calendar)[0]) - 1

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Final
 
 from engine.home import shipped
-from mc_assets.instance import fail_runs_of_ui
+from mc_assets.home_process import fail_runs_elsewhere
 from mc_assets.project import Project
 
 __all__ = ["UiProcesses"]
@@ -78,7 +78,7 @@ class UiProcesses:
         quiet = (level, "error", "--code-server-log-level", "warning")
         try:
             if self.has_daemon:
-                fail_runs_of_ui(self._project)
+                fail_runs_elsewhere(self._project)
             if not self._asked:
                 self._start((*first, *self._workspace, *self._listening, *quiet))
             yield
@@ -87,7 +87,7 @@ class UiProcesses:
                 signal.signal(one, signal.SIG_IGN)
             self._kill_what_is_left()
             if self.has_daemon:
-                fail_runs_of_ui(self._project)
+                fail_runs_elsewhere(self._project)
             os.close(self._daemon_lock)
 
     def are_alive(self) -> bool:
@@ -106,7 +106,7 @@ class UiProcesses:
         while self.are_alive():
             if not self.has_daemon and self._may_have_daemon():
                 self.has_daemon = True
-                fail_runs_of_ui(self._project)
+                fail_runs_elsewhere(self._project)
                 self._start(("dagster._daemon", "run", *self._workspace, "--log-level", "error"))
                 takes_over()
             time.sleep(0.5)

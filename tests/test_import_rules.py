@@ -205,10 +205,11 @@ def test_commands_ask_answers_and_present_them(project: Path) -> None:
     # What a run may end with, the type of what it reports on the way, and where things lie.
     ends = ("engine.errors", "engine.home", "engine.jobs.errors", "engine.jobs.progress")
     rooms = {
-        *("answers", "cli", "project", "headlines", "estimate_text", "warning_sentences"),
+        *("answers", "bucket_project", "cli", "project", "headlines", "estimate_text"),
+        "warning_sentences",
         "reports.replay_picture",
         # The UI and the service are processes, not answers.
-        "instance",
+        "home_process",
         "service",
         "ui_processes",
     }

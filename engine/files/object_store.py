@@ -15,12 +15,13 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import Refusal
 from engine.files.file_store import checked_key
 
 if TYPE_CHECKING:
+    from obstore import PutMode
     from obstore.store import ObjectStore
 
 __all__ = ["ObjectFiles", "UnreachableStore"]
@@ -97,6 +98,48 @@ class ObjectFiles:
         with self._reached():
             self._put(key, content, "overwrite", secrets.token_hex(8))
 
+    def put_over(self, key: str, content: bytes, version: str) -> str | None:
+        """Put a file in place of a version of it, in one conditional put.
+
+        Parameters
+        ----------
+        key, content : str, bytes
+            The file.
+        version : str
+            Of what is replaced (`versions`).
+
+        Returns
+        -------
+        str or None
+            The new version; None where the file is none of that version any more, and stays.
+        """
+        from obstore.exceptions import PreconditionError
+
+        name = secrets.token_hex(8)
+        with self._reached():
+            try:
+                self._put(key, content, {"e_tag": version}, name)
+            except PreconditionError:
+                if self._told(key).get(_PUT) != name:
+                    return None
+            except FileNotFoundError:
+                return None
+        return self.version(key)
+
+    def version(self, key: str) -> str:
+        """Return the version of a file."""
+        with self._reached():
+            return str(self._store.head(checked_key(key))["e_tag"])
+
+    def versions(self, prefix: str) -> dict[str, str]:
+        """Return the version of each file in a folder, such as ``bars/``, by its key.
+
+        A version changes whenever a file is put with another content.
+        """
+        with self._reached():
+            listed = self._store.list(prefix.rstrip("/"))
+            return {entry["path"]: str(entry["e_tag"]) for page in listed for entry in page}
+
     def get(self, key: str) -> bytes:
         """Return the content of a file."""
         with self._reached():
@@ -146,9 +189,7 @@ class ObjectFiles:
             told = self._told(key)
         return told.get(_DIGEST) or hashlib.sha256(self.get(key)).hexdigest()
 
-    def _put(
-        self, key: str, content: bytes, mode: Literal["create", "overwrite"], name: str
-    ) -> None:
+    def _put(self, key: str, content: bytes, mode: PutMode, name: str) -> None:
         told: Any = {_DIGEST: hashlib.sha256(content).hexdigest(), _PUT: name}
         # An upload in pieces cannot be conditional, and a kill would leave pieces that cost money.
         self._store.put(checked_key(key), content, attributes=told, mode=mode, use_multipart=False)
@@ -171,7 +212,7 @@ class ObjectFiles:
         UnreachableStore
             For anything else.
         """
-        from obstore.exceptions import AlreadyExistsError, BaseError
+        from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
         try:
             yield
@@ -180,7 +221,7 @@ class ObjectFiles:
             if "NoSuchBucket" not in str(error):
                 raise FileNotFoundError(errno.ENOENT, "there is no such file") from None
             raise self._unreachable(error) from None
-        except AlreadyExistsError:
+        except (AlreadyExistsError, PreconditionError):
             raise
         except (BaseError, PermissionError) as error:
             raise self._unreachable(error) from None

@@ -18,6 +18,7 @@ from typing import Any, Final
 from engine.files import FileStore, as_files
 from engine.files.documents import read_json_document
 from engine.files.reading import DamagedFile
+from engine.files.roots import Root
 from engine.jobs.processes import is_alive
 
 __all__ = ["FOLDER", "JobRecord", "read_record", "read_records", "record_keys"]
@@ -134,12 +135,12 @@ class JobRecord:
         return cls(**(content | times))
 
 
-def read_records(root: Path | FileStore) -> tuple[list[JobRecord], list[str]]:
+def read_records(root: Root) -> tuple[list[JobRecord], list[str]]:
     """Read the records of a data root.
 
     Parameters
     ----------
-    root : Path or FileStore
+    root : path, address or FileStore
         The data root.
 
     Returns

@@ -74,10 +74,10 @@ def best_set(
         If the study has no results, or they have no such statistic or column.
     """
     results = open_results(project, study, where)
-    return best_set_of(results, statistic, project.data if where is None else None)
+    return best_set_of(results, statistic, project.results if where is None else None)
 
 
-def best_set_of(results: Results, statistic: str, data: Path | None) -> BestSet | None:
+def best_set_of(results: Results, statistic: str, data: Path | str | None) -> BestSet | None:
     """Say what `best_set` does of results that are open; without a data root, of them alone."""
     from engine.results.choice import choose
     from engine.results.definitions import find_statistic

@@ -7,7 +7,7 @@ import datetime
 import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 import polars as pl
@@ -38,4 +38,4 @@ def plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, datetime.date):
         return value.isoformat()
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, PurePath) else value

@@ -28,6 +28,10 @@ class Pruned:
         Earlier requests of studies.
     bytes : int
         Size of the files.
+    raw_rows : int
+        Rows that providers sent, and replaced long ago.
+    damaged : int
+        Damaged years of raw bars that were fetched anew long ago.
     runs : int
         Old runs of Dagster's history, with their logs, that made nothing that is shown now.
     """
@@ -38,6 +42,8 @@ class Pruned:
     simulations: int
     requests: int
     bytes: int
+    raw_rows: int
+    damaged: int
     runs: int
 
 
@@ -46,6 +52,7 @@ def prune(
     study: str | None = None,
     *,
     older_than: int | None = None,
+    raw_older_than: int | None = None,
     remove: bool = False,
 ) -> Pruned:
     """Find stored parts that no study names, and remove them if asked; the ledger stays.
@@ -58,6 +65,9 @@ def prune(
         A study to remove first.
     older_than : int, optional
         Finished runs of more days ago are forgotten, too; by default none is.
+    raw_older_than : int, optional
+        Raw rows that providers have replaced are forgotten where their year was written more days
+        ago, and damaged years that were set aside; by default none is.
     remove : bool
         Whether to delete; otherwise nothing changes.
 
@@ -70,15 +80,25 @@ def prune(
     from engine.errors import Refusal
     from engine.files import as_files
     from engine.results import find_unused, remove_study, remove_unused, stored_studies
+    from mc_assets.market_data.old_raw_rows import (
+        OldRawRows,
+        find_old_raw_rows,
+        forget_old_raw_rows,
+    )
 
-    if older_than is not None and not 0 <= older_than <= _MOST_DAYS:
-        raise Refusal("older_than", f"{older_than:,} days", f"0 to {_MOST_DAYS:,}")
+    for name, days in (("older_than", older_than), ("raw_older_than", raw_older_than)):
+        if days is not None and not 0 <= days <= _MOST_DAYS:
+            raise Refusal(name, f"{days:,} days", f"0 to {_MOST_DAYS:,}")
     known = stored_studies(as_files(project.data))
     if study is not None and study not in known:
         raise Refusal("study", f"no results of {study!r}", ", ".join(known) or "none are stored")
     unused = find_unused(project.data, without=study)
     runs = 0 if older_than is None else _runs(project, older_than, remove=remove)
+    raw = OldRawRows(0, (), ())
+    if raw_older_than is not None:
+        raw = find_old_raw_rows(project.data, raw_older_than)
     if remove:
+        forget_old_raw_rows(project.data, raw)
         remove_unused(project.data, unused)
         if study is not None:
             remove_study(project.data, study)
@@ -89,6 +109,8 @@ def prune(
         simulations=sum(part.rows for part in unused.parts),
         requests=len(unused.requests),
         bytes=unused.bytes,
+        raw_rows=raw.rows,
+        damaged=len(raw.damaged),
         runs=runs,
     )
 

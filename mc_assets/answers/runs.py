@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -56,7 +56,7 @@ class StudyRun:
         Wall-clock time of the run.
     stopped : str or None
         Why a study with ``until`` stopped adding seeds.
-    outputs : dict of str to Path
+    outputs : dict of str to PurePath
         Files or folders written, by kind.
     statistics : polars.DataFrame
         One row per parameter set and statistic (`engine.results.study_statistics`).
@@ -77,7 +77,7 @@ class StudyRun:
     failed: int
     seconds: float
     stopped: str | None
-    outputs: dict[str, Path]
+    outputs: dict[str, PurePath]
     statistics: pl.DataFrame
     error_budget: pl.DataFrame
     warnings: pl.DataFrame
@@ -141,7 +141,7 @@ def run_study(
         On Ctrl-C.
     """
     made, definition = _made(project, study, settings, seeds, storage, workers)
-    root = None if definition.storage == "memory" else project.data
+    root = None if definition.storage == "memory" else project.results
     last: list[Progress] = []
 
     def report(now: Progress) -> None:
@@ -158,7 +158,7 @@ def run_study(
             progress=report,
             fresh=fresh,
         )
-        outputs = _export(results, definition.storage, project.data)
+        outputs = _export(results, definition.storage, project)
     except KeyboardInterrupt as stop:
         raise _stopped(stop, kept=root is not None) from None
     summary = results.summary
@@ -234,12 +234,16 @@ def _stopped(stop: KeyboardInterrupt, *, kept: bool) -> RunStopped:
     return RunStopped(text, kept=True)
 
 
-def _export(results: Results, storage: str, data: Path) -> dict[str, Path]:
-    folder = data / "results" / results.name
+def _export(results: Results, storage: str, project: Project) -> dict[str, PurePath]:
+    folder = project.data / "results" / results.name
     if storage == "sqlite":
         return {"sqlite": results.to_sqlite(folder / f"{results.fingerprint}.sqlite")}
     if storage == "csv":
         return {"csv": results.to_csv(folder / f"{results.fingerprint}.csv")}
     if storage == "parquet":
-        return {"parquet": data / "simulations" / results.summary.world}
+        from engine.files import as_files
+        from engine.files.documents import path_of
+
+        files = as_files(project.results)
+        return {"parquet": path_of(files, f"simulations/{results.summary.world}")}
     return {}

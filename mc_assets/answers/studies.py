@@ -100,12 +100,13 @@ def list_studies(project: Project) -> list[StudyEntry]:
 
 def study_state(project: Project, study: str) -> StudyState:
     """How far the latest run of a study is, by the name in its file."""
+    from engine.files import as_files
     from engine.results import read_results
 
-    if not (project.data / "results" / study / "current.json").is_file():
+    if not as_files(project.results).list(f"results/{study}/current.json"):
         return StudyState("new")
     try:
-        results = read_results(project.data, study)
+        results = read_results(project.results, study)
     except (ValueError, OSError) as error:
         log.warning("%s", error)
         return StudyState("damaged")
@@ -124,12 +125,13 @@ def study_name(project: Project, given: str) -> str:
     Refusal
         If the file cannot be read, or a file's own name was given instead of the study's.
     """
+    from engine.files import as_files
     from engine.studies import load_definition
 
     path = Path(given)
     if path.suffix in (".yaml", ".yml"):
         return load_definition(path).name
-    if not (project.data / "results" / given).is_dir():
+    if not as_files(project.results).list(f"results/{given}/"):
         check_no_file_name(project.studies, given)
     return given
 

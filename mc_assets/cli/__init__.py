@@ -41,9 +41,12 @@ def _open_data_folder(
     ),
 ) -> None:
     """Monte Carlo laboratory for trading strategies."""
+    from engine.home import data_address
     from mc_assets.answers.data_layout import bring_up_to_date
     from mc_assets.project import Project
 
+    if data_address() is not None:
+        return
     count = bring_up_to_date(Project.from_environment())
     if count:
         typer.secho(

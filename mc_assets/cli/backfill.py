@@ -23,9 +23,9 @@ def backfill_calibrations(
     import datetime
 
     from mc_assets.answers.calibrations import backfill_calibrations
+    from mc_assets.bucket_project import open_project
     from mc_assets.cli.steps import StepLines
     from mc_assets.cli.tables import print_frame
-    from mc_assets.project import Project
 
     def day(option: str, text: str) -> datetime.date:
         try:
@@ -33,9 +33,8 @@ def backfill_calibrations(
         except ValueError:
             raise Refusal(option, repr(text), "a date YYYY-MM-DD") from None
 
-    project = Project.from_environment()
     begin, end = day("--from", first), day("--to", last)
-    with StepLines(quiet=as_json) as lines:
+    with open_project() as project, StepLines(quiet=as_json) as lines:
         made = backfill_calibrations(project, begin, end, series or (), again=again, progress=lines)
     if as_json:
         print_json(made.series)

@@ -27,9 +27,9 @@ def calibrate(
         compared_models,
         recalibrate_outdated,
     )
+    from mc_assets.bucket_project import open_project
     from mc_assets.cli.steps import StepLines
     from mc_assets.cli.tables import print_frame
-    from mc_assets.project import Project
 
     try:
         day = datetime.date.fromisoformat(as_of) if as_of else None
@@ -37,8 +37,7 @@ def calibrate(
         raise Refusal("--as-of", repr(as_of), "a date YYYY-MM-DD") from None
     if outdated and day:
         raise Refusal("--outdated", f"with --as-of {day}", "without: it has its dates")
-    project = Project.from_environment()
-    with StepLines(quiet=as_json) as lines:
+    with open_project() as project, StepLines(quiet=as_json) as lines:
         if outdated:
             table = recalibrate_outdated(project, series or (), progress=lines)
         else:

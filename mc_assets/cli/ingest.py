@@ -30,12 +30,12 @@ def ingest(
     fails and changes nothing unless --accept-withdrawn is given.
     """
     from mc_assets.answers.bars import ingest_bars
+    from mc_assets.bucket_project import open_project
     from mc_assets.cli.steps import StepLines
-    from mc_assets.project import Project
 
-    with StepLines(quiet=as_json) as lines:
+    with open_project() as project, StepLines(quiet=as_json) as lines:
         made = ingest_bars(
-            Project.from_environment(),
+            project,
             series or (),
             refetch=refetch,
             accept_withdrawn=accept_withdrawn,

@@ -18,6 +18,13 @@ def prune(
         min=0,
         help="Also forget finished runs, with their logs, of more than so many days ago.",
     ),
+    raw_older_than: int = typer.Option(
+        None,
+        "--raw-older-than",
+        min=0,
+        help="Also forget raw rows that a provider replaced, in years of bars that were written "
+        "more than so many days ago.",
+    ),
     yes: bool = typer.Option(
         False, "--yes", help="Remove; by default it is only said what would be."
     ),
@@ -32,7 +39,13 @@ def prune(
 
     if yes and dry_run:
         raise typer.BadParameter("found --yes beside --dry-run, allowed one of the two")
-    done = answer(Project.from_environment(), study, older_than=older_than, remove=yes)
+    done = answer(
+        Project.from_environment(),
+        study,
+        older_than=older_than,
+        raw_older_than=raw_older_than,
+        remove=yes,
+    )
     if as_json:
         print_json(done)
         return
@@ -45,7 +58,12 @@ def prune(
     if older_than is not None:
         end = "forgotten" if yes else "made nothing that is shown now"
         typer.echo(f"{done.runs:,} runs of more than {older_than:,} days ago {end}")
-    if not yes and (study or done.parts or done.requests or done.bytes or done.runs):
+    if raw_older_than is not None:
+        end = "forgotten" if yes else "are what nothing is made of any more"
+        typer.echo(f"{done.raw_rows:,} replaced raw rows and {done.damaged:,} damaged years {end}")
+    found = done.parts or done.requests or done.bytes or done.runs or done.raw_rows or done.damaged
+    if not yes and (study or found):
         asked = [study] if study else []
         asked += [] if older_than is None else ["--older-than", str(older_than)]
+        asked += [] if raw_older_than is None else ["--raw-older-than", str(raw_older_than)]
         typer.echo(f"`mc prune {' '.join([*asked, '--yes'])}` removes them")

@@ -14,6 +14,7 @@ from mc_assets.cli.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from mc_assets.answers.runs import StudyRun
+    from mc_assets.project import Project
 
 __all__ = ["run", "run_study_command"]
 
@@ -75,20 +76,56 @@ def run_study_command(
     as_json: bool = False,
 ) -> None:
     """Run one study file and print its statistics; the options are those of `mc run`."""
-    from mc_assets.answers.runs import RunStopped, estimate_study, run_study
-    from mc_assets.answers.study_needs import make_calibration, missing_calibration
-    from mc_assets.project import Project
+    from mc_assets.bucket_project import open_project
 
-    project = Project.from_environment()
-    if dry_run:
-        estimate = estimate_study(
-            project, study, settings=settings, seeds=seeds, storage=storage, workers=workers
+    with open_project() as project:
+        if dry_run:
+            _estimate(project, study, seeds, settings, storage, workers, as_json=as_json)
+            return
+        answer = _answer(
+            project, study, workers, executor, seeds, settings, storage, fresh, as_json
         )
-        if as_json:
-            print_json(estimate)
-        else:
-            typer.echo(str(estimate))
-        return
+    if as_json:
+        print_json(answer)
+    else:
+        _print_run(answer)
+
+
+def _estimate(
+    project: Project,
+    study: str,
+    seeds: str | None,
+    settings: Sequence[str],
+    storage: str | None,
+    workers: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    from mc_assets.answers.runs import estimate_study
+
+    estimate = estimate_study(
+        project, study, settings=settings, seeds=seeds, storage=storage, workers=workers
+    )
+    if as_json:
+        print_json(estimate)
+    else:
+        typer.echo(str(estimate))
+
+
+def _answer(
+    project: Project,
+    study: str,
+    workers: str | None,
+    executor: str,
+    seeds: str | None,
+    settings: Sequence[str],
+    storage: str | None,
+    fresh: bool,
+    as_json: bool,
+) -> StudyRun:
+    from mc_assets.answers.runs import RunStopped, run_study
+    from mc_assets.answers.study_needs import make_calibration, missing_calibration
+
     missing = missing_calibration(project, study, settings)
     if missing is not None:
         from mc_assets.cli.steps import StepLines
@@ -97,7 +134,7 @@ def run_study_command(
             make_calibration(project, missing, progress=lines)
     try:
         with ProgressLine(quiet=as_json) as line:
-            answer = run_study(
+            return run_study(
                 project,
                 study,
                 settings=settings,
@@ -114,10 +151,6 @@ def run_study_command(
         again = _command(study, workers, executor, seeds, settings, storage)
         typer.secho(f"{stop}: {again}" if stop.kept else str(stop), fg="yellow", err=True)
         raise typer.Exit(130) from None
-    if as_json:
-        print_json(answer)
-    else:
-        _print_run(answer)
 
 
 def _command(
@@ -164,6 +197,9 @@ def _print_run(answer: StudyRun) -> None:
         typer.echo(f"{kind}: {where}")
     if not answer.outputs:
         typer.echo("nothing is kept: --storage parquet keeps results to show and to replay")
+        return
+    if "://" in str(answer.outputs.get("parquet")):
+        typer.echo(f"next: mc show {answer.study}")
         return
     asked = "SELECT * FROM parameter_sets"
     more = f'   or   mc sql "{asked}"' if "parquet" in answer.outputs else ""

@@ -17,9 +17,10 @@ def runs(
 ) -> None:
     """List runs of studies, whoever began them: running, finished, failed, stopped or killed."""
     from mc_assets.answers.records import list_runs
-    from mc_assets.project import Project
+    from mc_assets.bucket_project import open_project
 
-    found = list_runs(Project.from_environment(), study)
+    with open_project(market_data=False) as project:
+        found = list_runs(project, study)
     if as_json:
         print_json(found)
         return

@@ -12,6 +12,7 @@ from mc_assets.cli.json_output import print_json
 if TYPE_CHECKING:
     from mc_assets.answers.lineage import StudyLineage
     from mc_assets.answers.results import StudyTable
+    from mc_assets.project import Project
 
 
 def show(
@@ -31,17 +32,45 @@ def show(
     as_json: bool = typer.Option(False, "--json", help="Print rows as a JSON list."),
 ) -> None:
     """Show a study's statistics, its best parameter sets, its failures or its simulations."""
+    from mc_assets.answers.lineage import study_lineage
+    from mc_assets.bucket_project import open_project
+
+    with open_project(market_data=lineage) as project:
+        if lineage:
+            _show_lineage(study_lineage(project, study), as_json)
+        else:
+            _show_results(
+                project,
+                study,
+                best=best,
+                n=n,
+                where=where,
+                by=by,
+                failures=failures,
+                rows=rows,
+                limit=limit,
+                as_json=as_json,
+            )
+
+
+def _show_results(
+    project: Project,
+    study: str,
+    *,
+    best: str | None,
+    n: int,
+    where: str | None,
+    by: str | None,
+    failures: bool,
+    rows: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
     from mc_assets.answers import results
     from mc_assets.answers.choice import best_set
-    from mc_assets.answers.lineage import study_lineage
     from mc_assets.cli.summary import interval_table, print_headlines, print_warnings
     from mc_assets.cli.tables import print_frame
-    from mc_assets.project import Project
 
-    project = Project.from_environment()
-    if lineage:
-        _show_lineage(study_lineage(project, study), as_json)
-        return
     short = not (failures or rows or as_json) and by is None and best is None
     if failures:
         answer = results.failures(project, study, where=where)

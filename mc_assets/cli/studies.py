@@ -16,15 +16,15 @@ def studies(
     """List the study files with their state, or the strategies and price sources they may name."""
     from mc_assets.answers.catalogue import list_sources, list_strategies
     from mc_assets.answers.studies import list_studies
-    from mc_assets.project import Project
+    from mc_assets.bucket_project import open_project
 
-    project = Project.from_environment()
-    if strategies or price_sources:
-        found = [list_strategies(project)] if strategies else []
-        found += [list_sources(project)] if price_sources else []
-        print_catalogues(found, as_json=as_json)
-        return
-    listed = list_studies(project)
+    with open_project(market_data=False) as project:
+        if strategies or price_sources:
+            found = [list_strategies(project)] if strategies else []
+            found += [list_sources(project)] if price_sources else []
+            print_catalogues(found, as_json=as_json)
+            return
+        listed = list_studies(project)
     if as_json:
         print_json(listed)
         return

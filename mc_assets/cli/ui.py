@@ -21,7 +21,7 @@ def ui(
     import os
 
     from mc_assets.answers.report_pages import REPORTS_PORT, report_address, serving_reports
-    from mc_assets.instance import using_dagster_home
+    from mc_assets.home_process import holding_dagster_home
     from mc_assets.project import Project
     from mc_assets.ui_processes import UiProcesses
 
@@ -30,7 +30,7 @@ def ui(
     if port != asked:
         typer.echo(f"port {asked} is not free, {port} is taken instead")
     with (
-        using_dagster_home(project) as lock,
+        holding_dagster_home(project) as lock,
         serving_reports(project.reports) as reports,
     ):
         environment = os.environ | {

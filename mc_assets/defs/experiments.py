@@ -7,8 +7,10 @@ import dagster as dg
 from mc_assets.answers.report_pages import report_address
 from mc_assets.defs.bars import bars
 from mc_assets.defs.calibrations import calibrations
+from mc_assets.defs.code_version import engine_version
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import searched
+from mc_assets.defs.study_files import study_files
 from mc_assets.resources import Laboratory
 
 __all__ = ["experiments"]
@@ -23,7 +25,9 @@ _SECONDS_BETWEEN_PROGRESS_EVENTS = 2.0
     partitions_def=searched,
     # One study per run: each goes on from its own last generation.
     backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    code_version=engine_version(),
     deps=[
+        dg.AssetDep(study_files, partition_mapping=dg.IdentityPartitionMapping()),
         dg.AssetDep(bars, partition_mapping=dg.AllPartitionMapping()),
         dg.AssetDep(calibrations, partition_mapping=dg.AllPartitionMapping()),
     ],
@@ -75,4 +79,5 @@ def experiments(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
             asset_key="experiments",
             partition_key=name,
         )
-    return dg.MaterializeResult()
+    # A run is of one study.
+    return dg.MaterializeResult(data_version=dg.DataVersion(str(outcome.made_of["world"])))

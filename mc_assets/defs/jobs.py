@@ -4,7 +4,14 @@ import dagster as dg
 
 from mc_assets.run_limits import run_limits
 
-__all__ = ["jobs", "jobs_by_stage", "search_nightly", "trade_on_paper", "walk_nightly"]
+__all__ = [
+    "jobs",
+    "jobs_by_stage",
+    "learn_nightly",
+    "search_nightly",
+    "trade_on_paper",
+    "walk_nightly",
+]
 
 _LIMITS = run_limits()
 
@@ -38,6 +45,12 @@ walk_nightly = dg.define_asset_job(
     selection=dg.AssetSelection.assets("walk_forward"),
     description="Walk studies forward on the bars of today, windows that are missing among it.",
 )
+learn_nightly = dg.define_asset_job(
+    "learn_nightly",
+    run_tags=_LIMITS["learn_nightly"],
+    selection=dg.AssetSelection.assets("policy_evaluations"),
+    description="Judge policies on the bars of today, after the trainings that these changed.",
+)
 summarise = dg.define_asset_job(
     "summarise",
     run_tags=_LIMITS["summarise"],
@@ -58,7 +71,7 @@ publish = dg.define_asset_job(
 )
 
 jobs = [
-    *(ingest, recalibrate, simulate_nightly, search_nightly, walk_nightly),
+    *(ingest, recalibrate, simulate_nightly, search_nightly, walk_nightly, learn_nightly),
     *(summarise, trade_on_paper, publish),
 ]
 

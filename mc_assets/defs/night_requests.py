@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
@@ -19,10 +20,11 @@ from mc_assets.automation.nightly_studies import (
 )
 from mc_assets.automation.nights import Night, live_series
 from mc_assets.defs.chosen_dates import dates_config
-from mc_assets.defs.jobs import jobs_by_stage, search_nightly, walk_nightly
+from mc_assets.defs.jobs import jobs_by_stage, learn_nightly, search_nightly, walk_nightly
 from mc_assets.defs.partitions import batch_tags
 from mc_assets.market_data.config import MarketDataConfig
 from mc_assets.periods import period_of
+from mc_assets.policy_files import nightly_policies
 from mc_assets.resources import Laboratory
 
 __all__ = ["NightRequests"]
@@ -82,7 +84,7 @@ class NightRequests:
             case "calibrations":
                 return self._ranges([key for key in self.series if key not in self.without])
             case "studies":
-                return [*self._studies, *self._searches, *self._walks]
+                return [*self._studies, *self._searches, *self._walks, *self._policies]
             case "statistics":
                 return [name for name in self._studies if self._has_results(name)]
             case "warehouse":
@@ -107,6 +109,8 @@ class NightRequests:
                     config["ops"]["calibrations"]["config"]["all_models"] = True
             case "studies" if part in self._walks:
                 job, key = walk_nightly, self._walks[part]
+            case "studies" if part in self._policies:
+                job, key = learn_nightly, self._policies[part]
             case "studies" if part in self._searches:
                 job, key = search_nightly, part
             case "studies":
@@ -138,15 +142,23 @@ class NightRequests:
         return {f"walk-forward of {name}": name for name in names}
 
     @cached_property
+    def _policies(self) -> dict[str, str]:
+        """Names of policies that are judged, by the names of their parts."""
+        project = self.laboratory.project
+        names = [] if self._is_old else nightly_policies(project.policies)
+        own = self._own(names, project.policy_files)
+        return {f"policy {name}": name for name in own}
+
+    @cached_property
     def _is_old(self) -> bool:
-        # Searches and walks are on the bars of today: of missed sessions the newest has them.
+        # These are on the bars of today: of missed sessions the newest has them.
         week = datetime.timedelta(days=7)
         return datetime.datetime.now(datetime.UTC) - self.night.due > week
 
-    def _own(self, names: Sequence[str]) -> list[str]:
+    def _own(self, names: Sequence[str], files: Mapping[str, Path] | None = None) -> list[str]:
         if self.night.is_weekly:
             return []
-        files = self.laboratory.project.study_files
+        files = self.laboratory.project.study_files if files is None else files
         return [
             name
             for name in names

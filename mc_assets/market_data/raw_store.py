@@ -251,6 +251,20 @@ class RawStore:
             tables.append(RawTable(symbol, timeframe, rows, provider, adjustment, Layout(**fields)))
         return tables
 
+    def replaced(self, symbol: str, timeframe: str, year: int) -> int:
+        """Count the rows of a year that later fetches replaced; 0 where it is damaged."""
+        stored, _ = self._whole(self.path(symbol, timeframe, year))
+        return 0 if stored is None else stored.height - int(stored["_until"].null_count())
+
+    def forget_replaced(self, symbol: str, timeframe: str, year: int) -> None:
+        """Remove the rows of a year that later fetches replaced; bars are made of the others."""
+        path = self.path(symbol, timeframe, year)
+        stored, described = self._stored(path)
+        if stored is not None:
+            footer = json.dumps(described, sort_keys=True)
+            kept = stored.filter(pl.col("_until").is_null()).rechunk()
+            write_parquet(kept, path, {_FOOTER: footer})
+
     def _stored(self, path: Path) -> tuple[pl.DataFrame | None, dict[str, Any]]:
         if not path.is_file():
             return None, {}

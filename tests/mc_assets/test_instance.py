@@ -11,6 +11,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from mc_assets.home_lock import is_in_use
+from mc_assets.home_process import fail_runs_elsewhere, holding_dagster_home
 from mc_assets.instance import fail_runs_of_ui, open_instance, using_dagster_home
 from mc_assets.own_runs import IS_TERMINAL
 from mc_assets.project import Project
@@ -67,6 +69,29 @@ def test_the_end_of_a_ui_fails_its_runs_and_leaves_those_of_terminals_alone(home
         assert fail_runs_of_ui(home) == 1
         assert _status(home, of_ui) == dg.DagsterRunStatus.FAILURE
         assert _status(home, of_terminal) == dg.DagsterRunStatus.STARTED
+
+
+@pytest.mark.slow
+def test_processes_that_end_do_to_a_home_what_the_ui_needs_of_dagster(home: Project) -> None:
+    orphan = _orphan(home)
+    with holding_dagster_home(home):
+        assert is_in_use(home.dagster_home)
+        assert _status(home, orphan) == dg.DagsterRunStatus.FAILURE
+        of_ui, of_terminal = _orphan(home), _orphan(home, IS_TERMINAL)
+        # Beside another user no run is taken for an orphan.
+        with holding_dagster_home(home):
+            assert _status(home, of_ui) == dg.DagsterRunStatus.STARTED
+        fail_runs_elsewhere(home)
+        assert _status(home, of_ui) == dg.DagsterRunStatus.FAILURE
+        assert _status(home, of_terminal) == dg.DagsterRunStatus.STARTED
+    assert not is_in_use(home.dagster_home)
+    for path in (home.dagster_home / "history").rglob("*.db"):
+        path.write_bytes(b"no database")
+    with (
+        pytest.raises(OSError, match=r"^cannot write Dagster's history in .*: a database is damag"),
+        holding_dagster_home(home),
+    ):
+        pass
 
 
 WORKER = """

@@ -17,6 +17,9 @@ from engine.errors import Refusal
 from engine.jobs.ledger import read_trials
 from engine.results import find_unused
 from mc_assets.cli import app
+from mc_assets.market_data.raw_store import RawStore
+from mc_assets.market_data.revisions import live_rows
+from mc_assets.providers import RawTable
 
 STUDY = """
 name: {name}
@@ -142,3 +145,37 @@ def test_an_unknown_study_is_one_sentence(mc: Run) -> None:
     mc("run", "one")
     result = CliRunner().invoke(app, ["prune", "three"])
     assert "study: found no results of 'three', allowed one" in str(result.exception)
+
+
+def test_replaced_raw_rows_of_long_ago_go_and_those_that_bars_are_made_of_stay(
+    mc: Run, folder: Path
+) -> None:
+    store = RawStore(folder / "data")
+    for year in (2019, 2020):
+        for closes in ([1.0, 2.0, 3.0], [1.0, 2.5, 3.0]):
+            rows = pl.DataFrame({"t": [10, 20, 30], "c": closes})
+            raw = RawTable("BTC/USD", "1d", rows, "desk")
+            keys = rows["t"].cast(pl.String)
+            store.append(raw, year, keys, (0, 40), complete=True)
+    old = store.path("BTC/USD", "1d", 2019)
+    damaged = old.with_name("2018.parquet.damaged")
+    damaged.write_bytes(b"half a year")
+    for path in (old, damaged):
+        os.utime(path, (time.time() - 40 * 86_400,) * 2)
+    before = live(store, 2019), live(store, 2020)
+    assert "1 replaced raw rows and 1 damaged years are what" in mc(
+        "prune", "--raw-older-than", "30"
+    )
+    assert damaged.exists()
+    text = mc("prune", "--raw-older-than", "30", "--yes")
+    assert "1 replaced raw rows and 1 damaged years forgotten" in text
+    assert not damaged.exists()
+    assert (live(store, 2019), live(store, 2020)) == before
+    assert [store.replaced("BTC/USD", "1d", year) for year in (2019, 2020)] == [0, 1]
+    assert not store.damages("BTC/USD", "1d")
+    assert "0 replaced raw rows" in mc("prune", "--raw-older-than", "30", "--yes")
+
+
+def live(store: RawStore, year: int) -> list[dict[str, object]]:
+    tables = store.read("BTC/USD", "1d", year)
+    return [row for table in tables for row in live_rows(table).frame.select("t", "c").to_dicts()]

@@ -6,9 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -26,6 +24,7 @@ from engine.jobs.ledger import archive_trials, count_trials
 from engine.results import find_unused, remove_study, remove_unused, stored_studies
 from engine.sources import GBM
 from engine.studies import Study, load_results
+from tests.bucket_server import new_bucket, serving_buckets
 
 pytestmark = pytest.mark.slow
 
@@ -60,42 +59,15 @@ def study(seeds: int, **more: Any) -> Study:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of a server of S3 on loopback, which takes one request after the other.
-
-    S3 decides a conditional put in one step; moto looks first and puts then.
-    """
-    pytest.importorskip("moto")
-    from moto.server import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import WSGIRequestHandler, make_server
-
-    class Quiet(WSGIRequestHandler):
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Say nothing."""
-
-    application = DomainDispatcherApplication(create_backend_app)
-    served = make_server("127.0.0.1", 0, application, request_handler=Quiet)
-    threading.Thread(target=served.serve_forever, daemon=True).start()
-    with pytest.MonkeyPatch.context() as patch:
-        url = f"http://127.0.0.1:{served.server_port}"
-        for name, value in {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_ACCESS_KEY_ID": "somebody",
-            "AWS_SECRET_ACCESS_KEY": "something",
-            "AWS_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }.items():
-            patch.setenv(name, value)
+    """The address of a server of S3 on loopback."""
+    with serving_buckets() as url:
         yield url
-    served.shutdown()
-    served.server_close()
 
 
 @pytest.fixture
 def bucket(server: str, request: pytest.FixtureRequest) -> str:
     """A data root in a bucket of its own."""
-    name = f"lab-{abs(hash(request.node.name)):x}"
-    urllib.request.urlopen(urllib.request.Request(f"{server}/{name}", method="PUT")).close()
-    return f"s3://{name}/data"
+    return new_bucket(server, f"lab-{abs(hash(request.node.name)):x}")
 
 
 def content(root: str | Path) -> dict[str, object]:

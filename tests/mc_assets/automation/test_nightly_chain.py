@@ -257,13 +257,16 @@ def _walks() -> None:
     print(json.dumps(found))
 
 
-def test_a_night_walks_the_studies_forward_that_say_how_and_missed_ones_only_once(
+def test_a_night_walks_studies_forward_and_judges_policies_that_say_so_missed_ones_only_once(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "studies").mkdir()
     (tmp_path / "studies" / "one.yaml").write_text(STUDY)
     walked = STUDY.replace("name: one", "name: two") + "walk_forward: {windows: 3}\n"
     (tmp_path / "studies" / "two.yaml").write_text(walked)
+    (tmp_path / "studies" / "policies").mkdir()
+    for name, text in {"trends": "nightly: true", "idle": "nightly: false", "bad": "["}.items():
+        (tmp_path / "studies" / "policies" / f"{name}.yaml").write_text(text)
     (tmp_path / "series.yaml").write_text(SERIES)
     places = {"DATA": "data", "SERIES": "series.yaml", "STUDIES": "studies"}
     in_folder = {f"MC_{name}": str(tmp_path / place) for name, place in places.items()}
@@ -272,4 +275,6 @@ def test_a_night_walks_the_studies_forward_that_say_how_and_missed_ones_only_onc
     found = json.loads(done.stdout.splitlines()[-1])
     simulated = [["one", "simulate_nightly", None], ["two", "simulate_nightly", None]]
     walks = ["walk-forward of two", "walk_nightly", "two"]
-    assert found == {"new": [*simulated, walks], "old": simulated}
+    # One that cannot be read fails, and is named.
+    judged = [[f"policy {name}", "learn_nightly", name] for name in ("bad", "trends")]
+    assert found == {"new": [*simulated, walks, *judged], "old": simulated}

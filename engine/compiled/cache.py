@@ -36,6 +36,7 @@ from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from engine.compiled.code_hash import bytecode_hash
+from engine.compiled.pieces import PIECE, piece_from_cache
 from engine.compiled.shipped import CPU, has_shipped_kernels, shipped_kernel
 
 __all__ = ["KernelCache", "cache_folder", "cache_problem"]
@@ -146,7 +147,10 @@ class KernelCache(_Cache):
         # implementations of every function that Numba can compile: a fifth of a second.
         rtsys.initialize(target_context)
         try:
-            return CompileResult._rebuild(target_context, *pickle.loads(content))
+            reduced = pickle.loads(content)
+            if reduced[0][1] == PIECE:
+                return piece_from_cache(target_context, reduced)
+            return CompileResult._rebuild(target_context, *reduced)
         except Exception:
             # It may refer to a module that was loaded by hand and cannot be imported, or be made by
             # a library of another build: whatever it is, compiling is the answer.

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import numba
 
 from engine.compiled.cache import KernelCache
+from engine.compiled.pieces import PieceCompiler
 
 __all__ = ["called", "hook", "part", "rare", "users_hook"]
 
@@ -20,11 +21,11 @@ _FROM_KERNELS: Any = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
-_BORROWING: Any = {**_FROM_KERNELS, "_nrt": False}
+_BORROWING: Any = {**_FROM_KERNELS, "_nrt": False, "pipeline_class": PieceCompiler}
 
 
 def part(function: F) -> F:
-    """Compile a piece that is merged into its callers.
+    """Compile a piece that is merged into its callers, and optimised there.
 
     Every strategy uses the same ones: a process reads them rather than compile them anew. Merged
     are larger pieces, too: as calls they would make a fill half as dear again.

@@ -78,6 +78,7 @@ CHECKED_BY = {
     "engine/execution/metrics.py": METRICS,
     "engine/execution/orders.py": TWIN,
     "engine/execution/readings.py": "tests/engine/execution/test_handles.py",
+    "engine/execution/reducing.py": TWIN,
     "engine/execution/rotation.py": "tests/engine/execution/test_rotation.py",
     "engine/execution/sessions.py": "tests/engine/execution/test_session.py",
     "engine/execution/signals.py": "tests/engine/strategies/test_vector_form.py",

@@ -45,8 +45,13 @@ def _return_of(s: Simulation, place: int) -> float:
     if rate != rate:
         s.counts[STATUS] = NO_RATE
         rate = 0.0
-    elapsed = s.elapsed[bar] if s.elapsed.shape[0] > 0 else 1.0
-    return rate / s.rules[0, BARS_PER_YEAR] * elapsed
+    return rate / s.rules[0, BARS_PER_YEAR] * _time_of(s, place)
+
+
+@part
+def _time_of(s: Simulation, place: int) -> float:
+    """Time of the bar at a place of the curve since the bar before, in mean bars."""
+    return s.elapsed[place + first_trading_bar(s)] if s.elapsed.shape[0] > 0 else 1.0
 
 
 @rare
@@ -61,13 +66,14 @@ def excess_over(s: Simulation, rounding: float, out: NDArray[np.float64]) -> tup
     keep_apart()
     curve = s.curve
     bars = curve.shape[0]
-    added_up = falls = rises = free = 0.0
+    added_up = falls = rises = free = time = 0.0
     before = s.account[START_CASH]
     for bar in range(bars):
         rate = risk_free_return(s, bar)
         change = curve[bar] / before - 1.0 - rate
         before = curve[bar]
         free += rate
+        time += _time_of(s, bar)
         added_up += change
         falls += min(change, 0.0) ** 2
         rises += max(change, 0.0)
@@ -88,5 +94,5 @@ def excess_over(s: Simulation, rounding: float, out: NDArray[np.float64]) -> tup
     if downside > rounding:
         out[5] = mean / downside * annual
     out[29], out[30] = falls, rises
-    out[31] = free / bars * s.rules[0, BARS_PER_YEAR]
+    out[31] = free / time * s.rules[0, BARS_PER_YEAR]
     return apart, added_up

@@ -36,6 +36,8 @@ from engine.execution.layout import (
     ORDER_TAKE_PROFIT,
     ORDER_TRAIL,
     PENDING,
+    REDUCE,
+    REDUCES,
     RESTING,
     STOP,
     TRAILING,
@@ -48,10 +50,18 @@ from engine.execution.orders import (
     find_order,
     submit,
 )
+from engine.execution.reducing import reduces_nothing
 from engine.execution.state import Simulation
 from engine.execution.trailing import watch_trail
 
-__all__ = ["cancel_group", "join_group", "join_together", "place_exits", "replace_exits"]
+__all__ = [
+    "cancel_group",
+    "cancel_reducing",
+    "join_group",
+    "join_together",
+    "place_exits",
+    "replace_exits",
+]
 
 
 @rare
@@ -267,6 +277,20 @@ def _may_wait(s: Simulation, slot: int) -> bool:
 def _is_for_close(s: Simulation, slot: int) -> bool:
     order = s.orders[slot]
     return order[ORDER_KIND] == MARKET_ON_CLOSE or not is_symbol(s, int(order[ORDER_SYMBOL]))
+
+
+@rare
+def cancel_reducing(s: Simulation, bar: int) -> None:
+    """Cancel the orders that only reduce whose position is gone."""
+    keep_apart()
+    slot, left = 0, 0
+    while slot < s.counts[PENDING]:
+        if reduces_nothing(s, slot):
+            slot = cancel_order(s, slot, bar, CANCELLED)
+            continue
+        left += s.orders[slot, ORDER_MODE] == REDUCE
+        slot += 1
+    s.counts[REDUCES] = left
 
 
 @rare

@@ -9,7 +9,7 @@ from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.costs import commission_of, slipped_price
 from engine.execution.currencies import exchange_rate, value_of
-from engine.execution.exits import cancel_group, place_exits
+from engine.execution.exits import cancel_group, cancel_reducing, place_exits
 from engine.execution.layout import (
     AGREED,
     AT_CLOSE,
@@ -53,6 +53,8 @@ from engine.execution.layout import (
     ORDER_WHOLE,
     POSITION_CAP,
     POSITION_LIMIT,
+    REDUCE,
+    REDUCES,
     REFUSED,
     REJECTED,
     RESTING,
@@ -199,6 +201,8 @@ def fill_order(
         parent,
         tag,
     )
+    if s.counts[REDUCES] != 0:
+        cancel_reducing(s, bar)
     own_exits = stop_loss == stop_loss or take_profit == take_profit
     default = s.rules[symbol, STOP_LOSS] != 0.0 or s.rules[symbol, TAKE_PROFIT] != 0.0
     if default and opened != 0.0 and not own_exits:
@@ -261,6 +265,8 @@ def wants_units(s: Simulation, slot: int) -> bool:
     if mode == BY_UNITS:
         return True
     held = s.positions[int(order[ORDER_SYMBOL]), UNITS]
+    if mode == REDUCE:
+        return order[ORDER_QUANTITY] * held < 0.0
     return order[ORDER_QUANTITY] != 0.0 and held == 0.0 and mode != CLOSE_LOT
 
 

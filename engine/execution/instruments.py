@@ -204,11 +204,12 @@ def named_instrument(given: Any) -> Any:
     if "margin" in terms:
         if terms.pop("margin") != "published":
             raise Refusal("margin", repr(given["margin"]), "published")
+        written = [name for name in Instrument.model_fields if "margin" in name and name in terms]
+        if written:
+            raise Refusal("margin", f"'published' beside {' and '.join(written)}", "one of the two")
         margin = PUBLISHED_MARGINS[given["preset"]]
-        terms = {
-            "initial_margin_per_unit": margin.initial,
-            "maintenance_margin_per_unit": margin.maintenance,
-        } | terms
+        terms["initial_margin_per_unit"] = margin.initial
+        terms["maintenance_margin_per_unit"] = margin.maintenance
     return {name: getattr(preset, name) for name in type(preset).model_fields} | terms
 
 

@@ -81,7 +81,8 @@ READ_AHEAD: Final = 30  # bar at which a later one was asked for, where the stat
 BEYOND: Final = 31  # non-zero: there may be orders tied to others, recorded fills, quoted slots
 TAPE_BARS: Final = 32  # bars whose fills are recorded, from the first on; kept between simulations
 TAPE_AT: Final = 33  # first recorded fill that is not of an earlier bar
-COUNTS_WIDTH: Final = 34
+REDUCES: Final = 34  # non-zero: there may be orders that only reduce
+COUNTS_WIDTH: Final = 35
 
 # Reasons for which an order is rejected; counters follow REJECTED in this order.
 REJECTIONS: Final = (
@@ -256,7 +257,11 @@ TO_PERCENT: Final = _typed(2)
 BY_PERCENT: Final = _typed(3)
 ENTER: Final = _typed(4)
 CLOSE_LOT: Final = _typed(5)  # a bracket's child: closes its parent's lot
-SIZE_NAMES: Final = ("units", "target", "target_percent", "percent", "sizing", "bracket")
+REDUCE: Final = _typed(6)  # by units, at most what is held
+SIZE_NAMES: Final = (
+    *("units", "target", "target_percent", "percent", "sizing", "bracket"),
+    "reduce",
+)
 
 # Sizing of ENTER.
 PERCENT: Final = 0

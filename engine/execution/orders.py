@@ -52,6 +52,7 @@ from engine.execution.layout import (
     UNITS,
 )
 from engine.execution.marks import is_symbol
+from engine.execution.reducing import mark_reducing
 from engine.execution.sessions import last_bar_of_day, rests
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.ticks import put_on_ticks
@@ -147,6 +148,8 @@ def submit(
     tick = s.rules[symbol, TICK_DENOMINATOR]
     if tick != 0.0:
         put_on_ticks(order, s.rules[symbol, TICK_NUMERATOR], tick, s.positions[symbol, UNITS])
+    if mode == BY_UNITS and (slot > 0 or s.positions[symbol, UNITS] != 0.0):
+        mark_reducing(s, slot)
     if s.events.shape[0] > 0:
         price = order[ORDER_LIMIT] if kind == LIMIT else order[ORDER_STOP]
         log_event(s, slot, bar, SUBMITTED, quantity, price, 0.0)

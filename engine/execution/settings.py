@@ -40,6 +40,15 @@ _BRACKET_RULES: Final = {
     "tradingview": layout.TRADINGVIEW,
 }
 
+
+def _not_of_an_instrument(given: object) -> object:
+    """Refuse a margin of an instrument's where that of the account is asked for."""
+    if given == "published":
+        allowed = "cross, isolated; instrument: {preset: ES, margin: published} is a contract's"
+        raise Refusal("", "'published'", allowed)
+    return given
+
+
 AnyInstrument = Annotated[Instrument, BeforeValidator(named_instrument)]
 
 
@@ -108,10 +117,11 @@ class Execution(_Settings):
         or limit order opened the position, the stop-loss fills if the bar touched it at all.
         "backtesting_py" follows that program trade for trade: the stop-loss fills even if the
         open has passed the take-profit, and the bracket of a position opened by a stop or limit
-        order waits for the next bar. "tradingview" walks the bar as that program does: open, high,
-        low, close where the high is nearer to the open, else open, low, high, close; all orders
-        fill as the price passes them, of two at one price the buy first, and a bracket works from
-        its entry on.
+        order waits for the next bar, and every order by units fills for itself, exits of one
+        position among them (`engine.execution.reducing`). "tradingview" walks the bar as that
+        program does: open, high, low, close where the high is nearer to the open, else open, low,
+        high, close; all orders fill as the price passes them, of two at one price the buy first,
+        and a bracket works from its entry on.
     instrument : Instrument or str
         Terms of every symbol not named in `instruments`; a string names a preset, such as ``NQ``,
         and ``{preset: NQ, maintenance_margin_per_unit: 25000}`` one with other terms.
@@ -130,7 +140,9 @@ class Execution(_Settings):
     margin_interest: MarginRate = 0.0
     cash_interest: InterestRate = 0.0
     risk_free_rate: InterestRate = 0.0
-    margin: Literal["cross", "isolated"] = "cross"
+    margin: Annotated[Literal["cross", "isolated"], BeforeValidator(_not_of_an_instrument)] = (
+        "cross"
+    )
     liquidate: Literal["all", "to_maintenance"] = "all"
     position_limit: float | None = Field(default=None, ge=SMALL, le=MOST_UNITS)
     volume_limit: float | None = Field(default=None, ge=SMALL, le=1)

@@ -32,6 +32,7 @@ from engine.execution.layout import (
     ORDER_SYMBOL,
     ORDER_TAKE_PROFIT,
     PERCENT,
+    REDUCE,
     RISK,
     SIZING_CAP,
     SIZING_KIND,
@@ -47,6 +48,7 @@ from engine.execution.layout import (
 )
 from engine.execution.lots import dust, lots_between, round_to_lot, settled
 from engine.execution.marks import price_of
+from engine.execution.reducing import reducing_units
 from engine.execution.state import Simulation
 
 __all__ = ["units_of"]
@@ -84,6 +86,8 @@ def units_of(
         )
     if mode == CLOSE_LOT:
         return quantity
+    if mode == REDUCE:
+        return reducing_units(s, symbol, quantity)
     if mode == BY_PERCENT:
         side = 1.0 if quantity > 0.0 else -1.0
         return side * _affordable(

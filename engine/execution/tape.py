@@ -21,6 +21,7 @@ from engine.execution.layout import (
     ORDER_STATE,
     ORDER_SYMBOL,
     PASSED,
+    REDUCE,
     TAPE_AT,
     TAPE_BAR,
     TAPE_BARS,
@@ -80,7 +81,7 @@ def rest_of(s: Simulation, slot: int, wanted: float, done: float) -> float:
     """Units that a recorded fill leaves of an order; of a size that follows from equity none."""
     keep_apart()
     mode = s.orders[slot, ORDER_MODE]
-    in_units = mode in (BY_UNITS, TO_UNITS, CLOSE_LOT)
+    in_units = mode in (BY_UNITS, TO_UNITS, CLOSE_LOT, REDUCE)
     if not in_units or not abs(done) < abs(wanted):
         return 0.0
     return settled(s, int(s.orders[slot, ORDER_SYMBOL]), wanted - done, wanted)

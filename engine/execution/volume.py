@@ -30,6 +30,7 @@ from engine.execution.layout import (
     ORDER_STATE,
     ORDER_TRAIL,
     ORDER_TRAIL_SHARE,
+    REDUCE,
     RESTING,
     STOP,
     TAKEN,
@@ -79,7 +80,7 @@ def rest_leaves(s: Simulation, slot: int, rest: float) -> bool:
         return True
     if mode in (BY_PERCENT, ENTER):
         order[ORDER_MODE] = BY_UNITS
-    if order[ORDER_MODE] == BY_UNITS:
+    if order[ORDER_MODE] in (BY_UNITS, REDUCE):
         order[ORDER_QUANTITY] = rest
     if kind == STOP:
         order[ORDER_KIND] = MARKET

@@ -175,8 +175,14 @@ class Replayed:
             return self._whole(row["symbol"], units)
         if row["kind"] == "market":
             return sized.get(number, 0.0)
+        held = self.found.positions[row["symbol"]]
         if size == "target":
-            return self._whole(row["symbol"], units - self.found.positions[row["symbol"]])
+            return self._whole(row["symbol"], units - held)
+        if size == "reduce":
+            # Of an entry that waits itself there is nothing to reduce yet.
+            return (
+                min(self._whole(row["symbol"], units), -held, key=abs) if units * held < 0 else 0.0
+            )
         price = row["limit"] if math.isfinite(row["limit"]) else row["stop"]
         return self._filled_at_close({row["symbol"]: price}).get(number, 0.0)
 

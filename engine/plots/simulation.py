@@ -123,8 +123,8 @@ def _draw_candles(figure: go.Figure, bars: pl.DataFrame, x: list[object]) -> Non
             base=opened,
             marker={"color": np.where(closed >= opened, GREEN, RED), "line": {"width": 0}},
             customdata=np.stack([bars[n].to_numpy() for n in ("open", "high", "low", "close")], 1),
-            hovertemplate="open %{customdata[0]:,.2f}<br>high %{customdata[1]:,.2f}<br>"
-            "low %{customdata[2]:,.2f}<br>close %{customdata[3]:,.2f}<extra></extra>",
+            hovertemplate="open %{customdata[0]:,.10~r}<br>high %{customdata[1]:,.10~r}<br>"
+            "low %{customdata[2]:,.10~r}<br>close %{customdata[3]:,.10~r}<extra></extra>",
             showlegend=False,
         ),
         row=1,
@@ -161,7 +161,7 @@ def _draw_fills(figure: go.Figure, orders: pl.DataFrame, place: Mapping[int, obj
                 },
                 name=f"{side}, {len(own):,}",
                 customdata=own["units"].to_numpy(),
-                hovertemplate=f"{side} %{{customdata:,.4g}} at %{{y:,.2f}}<extra></extra>",
+                hovertemplate=f"{side} %{{customdata:,.4g}} at %{{y:,.10~r}}<extra></extra>",
             ),
             row=1,
             col=1,

@@ -124,6 +124,10 @@ class Order(_Given):
     a price or quantity is not a number, or the book is full. Market orders fill at the next open
     (or where ``execution`` says). Units are shares, contracts or coins; negative units sell.
 
+    An order by units against the position, not larger than it, only reduces: it trades at most what
+    is left of it when it fills, and is cancelled when the position is gone. To turn a position, use
+    a larger order or a target: ``order.target(-10, stop=95.0)``.
+
     `take_profit` and `stop_loss` make a bracket: prices at which the position that the order opens
     is closed again; where one of the two fills, the other is cancelled.
 

@@ -22,6 +22,8 @@ _EDGES = 2  # before the first and behind the last
 _SENTENCE = 24
 _LONGEST_LIST = 6
 _WIDTH_OF_A_PIPE = 10_000
+# Beside columns whose names end in _price.
+_PRICES = frozenset({"price", "open", "high", "low", "close", "limit", "stop", "bid", "ask"})
 # With these, Rich draws as for a terminal.
 _AS_IF_TERMINAL = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 # Characters that take one column of a terminal each, and mean nothing else to it.
@@ -68,7 +70,7 @@ def print_frame(
 def print_first_rows(answer: FirstRows) -> None:
     """Print the first rows of an answer as `print_frame` does those of a frame."""
     columns = zip(*answer.rows, strict=True) if answer.rows else ([] for _ in answer.columns)
-    texts = [[format_value(value) for value in column] for column in columns]
+    texts = [_texts_of(*named) for named in zip(answer.columns, columns, strict=True)]
     cells, more = _Cells(answer.columns, answer.numeric, texts), answer.total - len(answer.rows)
     if _into_a_pipe() and _print_plainly(cells, None, more, "--limit"):
         return
@@ -131,8 +133,18 @@ class _Cells:
 
 
 def _cells_of(frame: pl.DataFrame, limit: int) -> _Cells:
-    texts = [[format_value(value) for value in column] for column in frame.head(limit)]
+    texts = [_texts_of(column.name, column) for column in frame.head(limit)]
     return _Cells(frame.columns, [dtype.is_numeric() for dtype in frame.dtypes], texts)
+
+
+def _texts_of(name: str, column: Iterable[object]) -> list[str]:
+    """Cells of a column; prices keep their ticks, 5,123.25 among them."""
+    if name in _PRICES or name.endswith("_price"):
+        return [
+            f"{value:,.10g}" if isinstance(value, float) and value == value else format_value(value)
+            for value in column
+        ]
+    return [format_value(value) for value in column]
 
 
 def _console() -> Console:

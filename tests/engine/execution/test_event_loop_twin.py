@@ -47,6 +47,7 @@ class Order:
     trail: float = 0.0
     since: int = 0  # bars after it move a stop that trails
     group: int = 0  # its fill cancels the others of it
+    reduces: bool = False  # an exit: at most what is held, and gone with it
 
 
 @dataclass
@@ -437,7 +438,30 @@ class Twin:
             self.on_tick(order.stop, buys),
             self.on_tick(order.limit, not buys),
         )
+        plain = not (
+            order.target or order.parent or order.take == order.take or order.loss == order.loss
+        )
+        held = self.expected(order) if plain else 0.0
+        size = self.whole_lots(units)
+        order.reduces = size * held < 0.0 and abs(size) - abs(held) <= 1e-12 * abs(size)
         self.book.append(order)
+
+    def expected(self, order: Order) -> float:
+        """What will be held once the market orders before this one have filled."""
+        held = self.held
+        for item in self.book:
+            if item is order:
+                break
+            if item.kind != "market" or item.last_bar < math.inf:
+                continue
+            if item.target:
+                held = item.units
+            elif not item.reduces:
+                held = self.whole_lots(held + self.whole_lots(item.units))
+            elif item.units * held < 0.0:
+                left = self.whole_lots(held + self.whole_lots(item.units))
+                held = left if left * held > 0.0 else 0.0
+        return held
 
     def leave(self, order: Order, t: int, event: str) -> None:
         self.events.append((t, order.number, event))
@@ -446,11 +470,15 @@ class Twin:
     def fill(self, order: Order, reference: float, t: int, moment: str) -> None:
         wanted = order.units - self.held if order.target else order.units
         units = self.whole_lots(wanted)
+        if order.reduces:
+            room = -self.held if units * self.held < 0.0 else 0.0
+            units = min(units, room, key=abs)
         price = reference
         if order.kind != "limit":
             price = self.slipped(units, reference)
         fee = self.fee(units, price, order.kind == "limit" and moment == "limit")
-        if units == 0.0 and order.target and (order.units == 0.0 or self.held != 0.0):
+        in_vain = order.target and (order.units == 0.0 or self.held != 0.0)
+        if units == 0.0 and (in_vain or (order.reduces and order.units * self.held >= 0.0)):
             self.leave(order, t, "cancelled")
             return
         reason = self.objection(order, units, price, reference, fee)
@@ -461,6 +489,10 @@ class Twin:
         for other in [item for item in self.book if order.group and item.group == order.group]:
             self.leave(other, t, "cancelled")
         opened = self.book_fill(order, units, price, fee, t)
+        for other in list(self.book):
+            left = self.held, self.expected(other)
+            if other.reduces and all(other.units * held >= 0.0 for held in left):
+                self.leave(other, t, "cancelled")
         born = {"open": "", "stop": "stop", "limit": "limit", "close": ""}[moment]
         side, trail = (1.0 if opened > 0 else -1.0), {}
         if order.trails and opened:

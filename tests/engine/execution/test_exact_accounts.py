@@ -172,6 +172,33 @@ class Paying(Exact):
     step: Fraction = Fraction(1)
     book: list[tuple[str, Fraction]] = field(default_factory=list)
 
+    def place(self, kind: str, size: Fraction) -> None:
+        """An order by units that only reduces, by itself or behind those that wait, is an exit."""
+        known = self.held, self.behind(self.book)
+        if kind == "units" and any(size * held < 0 and abs(size) <= abs(held) for held in known):
+            kind = "exit"
+        self.book.append((kind, size))
+
+    def behind(self, orders: list[tuple[str, Fraction]]) -> Fraction:
+        held = self.held
+        for kind, size in orders:
+            if kind == "target":
+                held = size
+            elif kind == "units":
+                held += size
+            elif size * held < 0:
+                held = held + size if abs(size) < abs(held) else Fraction(0)
+        return held
+
+    def withdraw(self, book: list[tuple[str, Fraction]]) -> list[tuple[str, Fraction]]:
+        """What is left of a book once exits of a position that is gone have left it."""
+        kept: list[tuple[str, Fraction]] = []
+        for kind, size in book:
+            against = size * self.held < 0 or size * self.behind(kept) < 0
+            if kind != "exit" or against:
+                kept.append((kind, size))
+        return kept
+
     def finance(self, before: Fraction, paid: Fraction) -> None:
         rate = RATES["margin_interest"] if self.cash < 0 else RATES["cash_interest"]
         charge = -self.cash * Fraction(rate) / PER_YEAR
@@ -181,9 +208,14 @@ class Paying(Exact):
 
     def fill(self, price: Fraction, volume: int) -> None:
         left = volume * SHARE // self.step * self.step
-        waiting = []
-        for kind, size in self.book:
+        waiting, coming = [], self.book
+        while coming:
+            (kind, size), coming = coming[0], coming[1:]
             wanted = size - self.held if kind == "target" else size
+            if kind == "exit":
+                wanted = (
+                    max(-abs(self.held), min(abs(self.held), size)) if size * self.held < 0 else 0
+                )
             done = max(-left, min(left, wanted))
             if not left:
                 waiting.append((kind, size))
@@ -193,6 +225,10 @@ class Paying(Exact):
             left -= abs(done) if self.rejected == refused else 0
             if done != wanted and self.rejected == refused:
                 waiting.append((kind, size if kind == "target" else wanted - done))
+            if done and self.rejected == refused:
+                book = self.withdraw(waiting + coming)
+                coming = [order for order in coming if order in book]
+                waiting = [order for order in waiting if order in book]
         self.book = waiting
 
 
@@ -249,7 +285,7 @@ def test_rates_dividends_and_parts_of_orders_are_those_of_exact_arithmetic(
         units = int(counts[bar]) * step
         kind = {1: "units", 2: "target", 3: "target"}.get(int(actions[bar]))
         if kind:
-            twin.book.append((kind, Fraction(0) if actions[bar] == 2 else units))
+            twin.place(kind, Fraction(0) if actions[bar] == 2 else units)
 
     engine = paying[lot, margin]
     scratch = engine.scratch(record_orders=True)

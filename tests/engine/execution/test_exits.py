@@ -61,8 +61,10 @@ def test_of_a_pair_of_exits_that_one_bar_touches_the_stop_alone_fills(fills) -> 
     assert fills([BOTH, BOTH], "pair") == [(2, -10.0, 98.0)]
 
 
-def test_two_orders_that_know_nothing_of_each_other_both_fill(fills) -> None:
-    assert fills([BOTH], "independent") == [(2, -10.0, 98.0), (2, -10.0, 102.0)]
+def test_a_stop_and_a_limit_that_close_a_position_are_a_pair_too_but_for_the_peer(fills) -> None:
+    assert fills([BOTH, BOTH], "independent") == [(2, -10.0, 98.0)]
+    peer = fills([BOTH], "independent", bracket_rule="backtesting_py")
+    assert peer == [(2, -10.0, 98.0), (2, -10.0, 102.0)]
 
 
 def test_of_two_orders_of_which_one_cancels_the_other_one_fills(fills) -> None:

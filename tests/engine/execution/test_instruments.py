@@ -88,7 +88,7 @@ def test_published_hours_are_those_of_chicago_through_the_night() -> None:
     assert (days - days[0]).tolist() == [0, 0, 0, 1]
 
 
-def test_published_margins_are_those_of_the_clearing_house_and_what_is_written_wins() -> None:
+def test_published_margins_are_those_of_the_clearing_house() -> None:
     def margins(**terms: object) -> tuple[float, float]:
         made = Execution.model_validate({"instrument": {"preset": "ES", **terms}}).instrument
         assert made.multiplier == 50.0
@@ -96,7 +96,6 @@ def test_published_margins_are_those_of_the_clearing_house_and_what_is_written_w
 
     # CME Clearing, from 21 January 2022 on.
     assert margins(margin="published") == (11_880.0, 10_800.0)
-    assert margins(margin="published", initial_margin_per_unit=15_000) == (15_000.0, 10_800.0)
     assert margins() == (22_000.0, 20_000.0)
 
 
@@ -135,6 +134,10 @@ def test_an_account_on_published_margins_holds_what_they_allow(make_bars: MakeBa
         ({"preset": "equity", "session": "published"}, "found 'published' of equity, allowed ES"),
         ({"preset": "equity", "margin": "published"}, "found 'published' of equity, allowed ES"),
         ({"preset": "ES", "margin": "exchange"}, "found 'exchange', allowed published"),
+        (
+            {"preset": "ES", "margin": "published", "initial_margin_per_unit": 15_000},
+            "margin: found 'published' beside initial_margin_per_unit, allowed one of the two",
+        ),
         ({"margin": "published"}, "margin: found 'published' without a preset, allowed beside"),
         ({"session": "published"}, "session: found 'published' without a preset, allowed beside"),
         ({"preset": "ES", "tick": 1.0}, "Extra inputs are not permitted"),
@@ -143,6 +146,13 @@ def test_an_account_on_published_margins_holds_what_they_allow(make_bars: MakeBa
 def test_a_preset_that_is_not_there_is_refused(given: object, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         Execution.model_validate({"instrument": given})
+
+
+def test_the_margin_of_a_contract_is_no_margin_of_the_account() -> None:
+    with pytest.raises(
+        ValueError, match=r"allowed cross, isolated; instrument: \{preset: ES, margi"
+    ):
+        Execution.model_validate({"margin": "published"})
 
 
 def test_shares_are_paid_in_full_or_half_and_currencies_at_two_percent() -> None:

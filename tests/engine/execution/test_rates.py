@@ -196,3 +196,13 @@ def test_rates_have_bounds() -> None:
     for given in ({"margin_interest": -0.1}, {"cash_interest": 11.0}, {"risk_free_rate": -2.0}):
         with pytest.raises(ValueError, match="should be"):
             Execution.model_validate(given)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_constant_risk_free_rate_is_stated_as_it_is_whatever_the_bars(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    stamps = np.cumsum(rng.integers(1, 9, 120)) * (DAY // 4)
+    price = 100.0 + rng.normal(0.0, 1.0, 120)
+    bars = Bars("X", stamps, *[price] * 4, np.ones(120), BarCalendar("XNYS", "1d"))
+    made = backtest(Holds, bars, {"side": "long"}, {"cash": 10_000.0, "risk_free_rate": 0.05})
+    assert made.metrics["risk_free_rate"] == pytest.approx(0.05, rel=1e-12)

@@ -257,7 +257,7 @@ def test_several_orders_at_once_agree(backtesting_py: Any, level: float, seed: i
     stamps = np.cumsum(gaps).astype(np.int64) * 60_000_000
     bars = Bars("X", stamps, opens, high, low, close, np.zeros(600))
     theirs = backtesting_py(bars, peer_several(seed, 0.008), cash=1e9, commission=0.001)
-    settings = {"cash": 1e9, "commission": {"rate": 0.001}}
+    settings = {"cash": 1e9, "commission": {"rate": 0.001}, "bracket_rule": "backtesting_py"}
     found = backtest(SeveralOrders, bars, {"seed": seed, "width": 0.008}, settings)
     assert (found.orders["event"] == "filled").sum() > 100
     assert found.metrics["rejected_orders"] == 0.0

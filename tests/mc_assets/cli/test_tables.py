@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mc_assets.answers.data_layout import bring_up_to_date
-from mc_assets.answers.tables import ask_first_rows, ask_tables
+from mc_assets.answers.tables import FirstRows, ask_first_rows, ask_tables
 from mc_assets.cli import tables
 from mc_assets.cli.tables import format_value, print_first_rows, print_frame
 from mc_assets.project import Project
@@ -47,6 +47,18 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 )
 def test_a_cell_shows_what_matters_of_a_value(value: object, text: str) -> None:
     assert format_value(value) == text
+
+
+def test_prices_keep_their_ticks(capsys: pytest.CaptureFixture[str]) -> None:
+    prices = [5123.25, 110.515625, 1.08455, 0.0066725, None]
+    print_frame(pl.DataFrame({"entry_price": prices, "close": prices, "pnl": prices}))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    for text in ("5,123.25", "110.515625", "1.08455", "0.0066725", "–"):
+        (line,) = (line for line in lines if line[:2] == [text, text])
+    assert line == ["–"] * 3
+    assert ["5,123.25", "5,123.25", "5,123"] in lines
+    print_first_rows(FirstRows(["high"], [True], [(5123.25,)], 1))
+    assert "5,123.25" in capsys.readouterr().out
 
 
 def test_a_long_table_says_how_much_is_hidden(capsys: pytest.CaptureFixture[str]) -> None:

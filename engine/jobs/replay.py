@@ -15,6 +15,7 @@ from engine.execution.layout import EVENT_COLUMNS, ORDER_ROWS, TRADE_ROWS
 from engine.execution.metric_names import EXCURSIONS, METRIC_NAMES
 from engine.jobs.engine import OrderTape
 from engine.jobs.job import Job
+from engine.jobs.parameter_text import parameter_text
 from engine.jobs.prepared import prepare
 from engine.jobs.space import MODEL_PREFIX
 from engine.jobs.world import World
@@ -75,6 +76,8 @@ class Replay:
     def plot(self, indicators: Mapping[str, ArrayLike] | None = None) -> Chart:
         """Draw candles with fills and indicators, equity and drawdown, zoomed together.
 
+        Of options closes, and every leg at its strike from its entry to its exit.
+
         Parameters
         ----------
         indicators : mapping of str to array_like of shape (bars,), optional
@@ -90,10 +93,23 @@ class Replay:
         final, earned = self.metrics.get("final_equity"), self.metrics.get("net_pnl")
         if final is None or earned is None:
             raise Refusal("simulation", f"one that failed ({self.status})", "one that succeeded")
-        values = ", ".join(f"{name} {value}" for name, value in self.parameters.items())
-        title = f"simulation {self.simulation}, seed {self.seed}: {values}"
+        title = f"simulation {self.simulation}, seed {self.seed}: {self.values}"
         start = final - earned
-        return simulation_chart(title, self.bars, self.equity, self.orders, start, indicators)
+        return simulation_chart(
+            title, self.bars, self.equity, self.orders, start, indicators, self.legs
+        )
+
+    @property
+    def values(self) -> str:
+        """Its parameter set in words."""
+        return ", ".join(
+            f"{name} {parameter_text(value)}" for name, value in self.parameters.items()
+        )
+
+    @property
+    def legs(self) -> pl.DataFrame | None:
+        """Its closed legs, a row each, where it traded options; else None."""
+        return self.trades if "rest_pnl" in self.trades.columns else None
 
 
 def simulate_one(job: Job, simulation: int) -> Replay:

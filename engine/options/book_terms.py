@@ -89,13 +89,13 @@ def check_book(strategy: Any, legs: Sequence[Leg], settings: OptionSettings) -> 
         no option among the legs.
     """
     if all(leg.right == "underlying" for leg in legs):
-        raise Refusal("legs", "the underlying alone", "at least one call or put")
+        raise Refusal(legs_field(strategy), "the underlying alone", "at least one call or put")
     if settings.listing is None and settings.chain is None:
         for place, leg in enumerate(legs):
             given = [name for name in ("nth", "window", "kinds") if getattr(leg, name) is not None]
             if given:
                 raise Refusal(
-                    f"legs.{place}.{given[0]}",
+                    f"{legs_field(strategy)}.{place}.{given[0]}",
                     f"{getattr(leg, given[0])} without listed expiries",
                     "null, or a study with options.listing or options.chain",
                 )
@@ -108,14 +108,25 @@ def check_book(strategy: Any, legs: Sequence[Leg], settings: OptionSettings) -> 
         )
 
 
-def check_strikes(legs: Sequence[Leg], settings: OptionSettings) -> None:
-    """Refuse strikes that a leg names and no grid of the study has.
+def legs_field(strategy: Any) -> str:
+    """Return where the legs of a study are written: in its settings, or by the strategy."""
+    return f"{strategy.name}.legs" if getattr(strategy, "leg_groups", {}) else "options.legs"
+
+
+def check_strikes(
+    strategy: Any,
+    legs: Sequence[Leg],
+    parameters: NDArray[np.float64],
+    settings: OptionSettings,
+) -> None:
+    """Refuse strikes that a leg names and no grid of the study has, and deltas that there are not.
 
     Raises
     ------
     Refusal
         Names the strikes beside it.
     """
+    _check_deltas(strategy, legs, parameters)
     steps = [settings.strike_step] if settings.strike_step > 0.0 else []
     if settings.listing is not None:
         steps = [band.increment for band in option_listing(settings.listing).grid.bands]
@@ -127,10 +138,33 @@ def check_strikes(legs: Sequence[Leg], settings: OptionSettings) -> None:
             step = min(steps)
             below = math.floor(leg.otm / step) * step
             raise Refusal(
-                f"legs.{place}.otm",
+                f"{legs_field(strategy)}.{place}.otm",
                 f"{leg.otm:g}, a strike that is not listed",
                 f"listed ones, such as {below:g} or {below + step:g}",
             )
+
+
+def _check_deltas(strategy: Any, legs: Sequence[Leg], parameters: NDArray[np.float64]) -> None:
+    column = {name: number for number, name in enumerate(strategy.parameters)}
+    for place, leg in enumerate(legs):
+        if leg.right == "underlying":
+            continue
+        by_delta = np.full(len(parameters), leg.by == "delta")
+        if isinstance(leg.by, Parameter):
+            codes, declared = parameters[:, column[leg.by.name]], strategy.parameters[leg.by.name]
+            named = [code for code in np.unique(codes) if declared.decode(code) == "delta"]
+            by_delta = np.isin(codes, named)
+        if not by_delta.any():
+            continue
+        field = f"{legs_field(strategy)}.{place}.otm"
+        if isinstance(leg.otm, Parameter):
+            field = f"strategy.parameters.{leg.otm.name}"
+            offsets = parameters[by_delta, column[leg.otm.name]]
+        else:
+            offsets = np.array([float(leg.otm)])
+        outside = offsets[~((offsets > 0.0) & (offsets < 1.0))]
+        if len(outside):
+            raise Refusal(field, f"{outside[0]:g} by delta", "more than 0 and less than 1")
 
 
 def check_rules(strategy: Any, parameters: NDArray[np.float64], settings: OptionSettings) -> None:

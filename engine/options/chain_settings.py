@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import os
 from functools import lru_cache
@@ -32,6 +33,8 @@ class ChainSettings(SettingsGroup):
         Of discounting, where quotes of calls and puts do not tell it.
     stale_after : float
         Seconds for which a quote stands in for those that are missing.
+    as_of : datetime, optional
+        Time of the quotes of a file that has none, in `zone` unless it names another.
     """
 
     file: str = Field(min_length=1)
@@ -39,6 +42,7 @@ class ChainSettings(SettingsGroup):
     zone: str = "America/New_York"
     rate: float = Field(0.0, gt=-1, lt=1)
     stale_after: float = Field(86_400.0, ge=0, le=1e9)
+    as_of: datetime.datetime | None = None
 
 
 def chain_of(settings: ChainSettings, exercise: Literal["european", "american"]) -> OptionChain:
@@ -71,6 +75,7 @@ def _read(
             zone=settings.zone,
             underlying=settings.underlying,
             rate=settings.rate,
+            as_of=settings.as_of,
             exercise=exercise,
         )
     except Refusal as refusal:

@@ -63,6 +63,8 @@ class OptionEngine:
         told = self.terms.model_dump(mode="json")
         if self.terms.chain is not None:
             told["chain"] |= {"file": chain_hash(self.terms.chain)}
+            if self.terms.chain.as_of is None:
+                del told["chain"]["as_of"]  # a study that does not name it stays what it was
         return told
 
     @property
@@ -124,7 +126,7 @@ class OptionEngine:
         self._check_contracts(source)
         self._check_dynamics(source, fields)
         check_book(strategy, self.legs_of(strategy), self.terms)
-        check_strikes(self.legs_of(strategy), self.terms)
+        check_strikes(strategy, self.legs_of(strategy), parameters, self.terms)
         if lowest <= 0.0 and self.terms.pricing != "bachelier":
             raise Refusal(
                 "options.pricing",

@@ -17,6 +17,10 @@ __all__ = ["MOST_PAIRS", "paired_maps"]
 MOST_PAIRS: Final = 12
 _HEIGHT: Final = 400
 _GAP: Final = 95
+_LOW: Final = "rgba(125, 134, 148, 0.06)"
+# Of estimates on one side of zero, by what they are closest to zero and furthest from it.
+_ABOVE: Final = ((0.0, _LOW), (1.0, "rgba(58, 123, 208, 0.62)"))
+_BELOW: Final = ((0.0, "rgba(208, 73, 58, 0.62)"), (1.0, _LOW))
 _ERRORS: Final = ((0.0, "rgba(125, 134, 148, 0.08)"), (1.0, "rgba(217, 138, 31, 0.72)"))
 
 
@@ -41,6 +45,7 @@ def paired_maps(
     Notes
     -----
     All maps of estimates have one scale, and all of errors another, so that they can be compared.
+    Where estimates lie on both sides of zero, zero is the middle of their scale.
     """
     groups: list[tuple[str, pl.DataFrame]] = [("", table)]
     if within:
@@ -63,15 +68,10 @@ def paired_maps(
         for column, name in enumerate(("estimate", "std_error"), start=1):
             figure.add_trace(_map(part, across, down, name), row=row, col=column)
     shown = pl.concat([part for _, part in groups])
-    limit, largest = (
-        max((abs(value) for value in shown[name].drop_nulls()), default=1.0)
-        for name in ("estimate", "std_error")
-    )
+    largest = max(shown["std_error"].drop_nulls(), default=1.0)
     figure.update_layout(
-        coloraxis={
-            **{"colorscale": ABOVE_BELOW, "cmin": -limit, "cmax": limit},
-            "colorbar": {"thickness": 12, "x": 0.43},
-        },
+        coloraxis=_scale(shown["estimate"].drop_nulls())
+        | {"colorbar": {"thickness": 12, "x": 0.43}},
         coloraxis2={
             **{"colorscale": _ERRORS, "cmin": 0.0, "cmax": largest},
             "colorbar": {"thickness": 12, "x": 1.0},
@@ -84,16 +84,25 @@ def paired_maps(
     return styled(figure, 60 + _HEIGHT * len(groups))
 
 
+def _scale(estimates: pl.Series) -> dict[str, Any]:
+    low, high = min(estimates, default=-1.0), max(estimates, default=1.0)
+    if low < 0.0 < high or low == high:
+        limit = max(abs(low), abs(high)) or 1.0
+        return {"colorscale": ABOVE_BELOW, "cmin": -limit, "cmax": limit}
+    return {"colorscale": _ABOVE if low >= 0.0 else _BELOW, "cmin": low, "cmax": high}
+
+
 def _map(table: pl.DataFrame, across: str, down: str, name: str) -> go.Heatmap:
     columns = sorted(table[across].unique().to_list(), key=_order)
     rows = sorted(table[down].unique().to_list(), key=_order)
     found = {(row[across], row[down]): row[name] for row in table.iter_rows(named=True)}
+    digits = 3 if name == "estimate" else 2
     grid = [[found.get((column, row)) for column in columns] for row in rows]
     return go.Heatmap(
         x=[_word(column) for column in columns],
         y=[_word(row) for row in rows],
         z=grid,
-        text=[["–" if cell is None else _short(cell) for cell in line] for line in grid],
+        text=[["–" if cell is None else _short(cell, digits) for cell in line] for line in grid],
         texttemplate="%{text}",
         textfont={"size": 10},
         coloraxis="coloraxis" if name == "estimate" else "coloraxis2",
@@ -101,11 +110,11 @@ def _map(table: pl.DataFrame, across: str, down: str, name: str) -> go.Heatmap:
     )
 
 
-def _short(value: float) -> str:
+def _short(value: float, digits: int) -> str:
     for size, unit in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= 10.0 * size:
             return f"{value / size:.3g}{unit}"
-    return f"{value:,.0f}" if abs(value) >= 100.0 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100.0 else f"{value:.{digits}g}"
 
 
 def _named(names: Sequence[str], values: tuple[Any, ...]) -> str:

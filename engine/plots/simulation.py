@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from plotly.subplots import make_subplots
 
 from engine.plots.chart import Chart
+from engine.plots.option_legs import draw_legs
 from engine.plots.style import BLUE, GREEN, GREY, ORANGE, RED, styled
 
 __all__ = ["simulation_chart"]
@@ -30,6 +31,7 @@ def simulation_chart(
     orders: pl.DataFrame,
     start: float,
     indicators: Mapping[str, ArrayLike] | None = None,
+    legs: pl.DataFrame | None = None,
 ) -> Chart:
     """Draw one simulation.
 
@@ -48,6 +50,8 @@ def simulation_chart(
         Equity before bar 0.
     indicators : mapping of str to array_like of shape (bars,), optional
         Drawn over prices; one value per bar of the path, those to warm up on included.
+    legs : polars.DataFrame, optional
+        Closed legs of options, drawn at their strikes over the closes in place of fills.
     """
     figure = make_subplots(
         rows=3, cols=1, shared_xaxes=True, row_heights=[0.58, 0.24, 0.18], vertical_spacing=0.035
@@ -55,7 +59,7 @@ def simulation_chart(
     symbols = bars["symbol"].unique(maintain_order=True).to_list()
     first = bars.filter(pl.col("symbol") == symbols[0])
     x = _axis(first)
-    if len(symbols) == 1 and len(first) <= _MOST_CANDLES:
+    if legs is None and len(symbols) == 1 and len(first) <= _MOST_CANDLES:
         _draw_candles(figure, first, x)
     else:
         for symbol, colour in zip(symbols, [BLUE, *_COLOURS] * len(symbols), strict=False):
@@ -64,7 +68,10 @@ def simulation_chart(
     for (name, values), colour in zip((indicators or {}).items(), _COLOURS * 9, strict=False):
         _draw_line(figure, x, np.asarray(values, dtype=np.float64), name, colour, 1)
     place = dict(zip(first["bar"].to_list(), x, strict=True))
-    _draw_fills(figure, orders, place)
+    if legs is None:
+        _draw_fills(figure, orders, place)
+    else:
+        draw_legs(figure, legs, place)
     curve = np.asarray(equity, dtype=np.float64)
     counted = [value for bar, value in place.items() if bar >= 0][: len(curve)]
     _draw_line(figure, counted, curve, "equity", BLUE, 2)

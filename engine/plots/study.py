@@ -262,8 +262,9 @@ def _sensitivity_map(table: pl.DataFrame, across: str, down: str, title: str) ->
 
 def _in_short(values: list[Any]) -> list[str]:
     """Return labels of values: fractions with four digits, unless that makes two of them one."""
-    short = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in values]
-    return short if len(set(short)) == len(values) else [str(value) for value in values]
+    named = ["none" if value is None else value for value in values]
+    short = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in named]
+    return short if len(set(short)) == len(values) else [str(value) for value in named]
 
 
 def _cell_text(row: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
@@ -70,6 +70,12 @@ class RealismReport:
         Share of the statistics that lie inside, 0 to 1.
     estimator_version : str
         Version of the estimator that made the parameters.
+    history : ndarray of float64, shape (bars,)
+        Log returns that were compared with.
+    bars_per_year : float
+        Of them.
+    paths_of : dict of str to ndarray, shape (paths,)
+        The `STATISTICS` of every path.
     """
 
     symbol: str
@@ -81,6 +87,9 @@ class RealismReport:
     paths: int
     score: float
     estimator_version: str = ""
+    history: Array = field(default_factory=lambda: np.empty(0), repr=False)
+    bars_per_year: float = math.nan
+    paths_of: dict[str, Array] = field(default_factory=dict, repr=False)
 
     @property
     def missed(self) -> tuple[str, ...]:
@@ -167,7 +176,7 @@ def compare_with_history(
     )
     history = sample.returns[-longest:]
     start = math.exp(float(sample.start[-len(history)]))
-    model = source if source is not None else _source(calibration, bars)
+    model = source if source is not None else calibrated_source(calibration, bars)
     per_year = 1.0 / sample.nominal_dt
     observed = path_statistics(history, per_year)
     simulated: dict[str, list[Array]] = {name: [] for name in observed}
@@ -183,10 +192,8 @@ def compare_with_history(
             if last is not None:
                 between.append(two_sample_distances(last, path))
             last = path
-    rows = [
-        _row(name, float(observed[name][0]), np.concatenate(values))
-        for name, values in simulated.items()
-    ]
+    paths_of = {name: np.concatenate(values) for name, values in simulated.items()}
+    rows = [_row(name, float(observed[name][0]), values) for name, values in paths_of.items()]
     for column, name in enumerate(("kolmogorov_smirnov", "energy_distance")):
         own = np.array([pair[column] for pair in to_history])
         reference = np.array([pair[column] for pair in between])
@@ -201,10 +208,13 @@ def compare_with_history(
         paths=len(seeds),
         score=sum(row["inside"] for row in rows) / len(rows),
         estimator_version=calibration.estimator_version,
+        history=history,
+        bars_per_year=per_year,
+        paths_of=paths_of,
     )
 
 
-def _source(calibration: Calibration, bars: Bars) -> Source:
+def calibrated_source(calibration: Calibration, bars: Bars) -> Source:
     if calibration.model == "bootstrap":
         history, _ = bars_as_of(bars, calibration.as_of)
         positive = history.low > 0.0

@@ -13,7 +13,8 @@ from engine.bars import Bars
 from engine.calibration import Calibration
 from engine.errors import Refusal
 from engine.models import BUILT_IN
-from engine.realism.compare import compare_with_history
+from engine.realism.compare import RealismReport, compare_with_history
+from engine.realism.ranking import rank_reports
 
 __all__ = ["compare_models"]
 
@@ -29,6 +30,8 @@ _COLUMNS: dict[str, type[pl.DataType]] = {
     "nested": pl.String,
     "likelihood_ratio": pl.Float64,
     "realism": pl.Float64,
+    "distance": pl.Float64,
+    "sure": pl.Float64,
     "note": pl.String,
 }
 
@@ -56,9 +59,12 @@ def compare_models(
         One row per model, best first: ``model``, ``status``, ``parameters`` (number of free ones),
         ``n``, ``log_likelihood``, ``aic``, ``bic``, ``bic_behind`` (the best model's),
         ``likelihood_ratio`` (:math:`2 (\log L - \log L_0)` over the model in ``nested``, which it
-        contains), ``realism`` (share of the statistics of the bars that its paths reproduce) and
-        ``note``. ``bic_behind`` and ``likelihood_ratio`` are null where there is no likelihood, or
-        one of other observations than most models'; such rows come last, by realism.
+        contains), ``realism`` (share of the statistics of the bars that its paths reproduce),
+        ``distance`` of the history from its paths, ``sure`` (the share of resampled histories that
+        are nearer to its paths than to those of the model that is next by distance, see
+        `engine.realism.rank_reports`) and ``note``. ``bic_behind`` and ``likelihood_ratio`` are
+        null where there is no likelihood, or one of other observations than most models'; such
+        rows come last, by realism.
 
     Raises
     ------
@@ -91,7 +97,13 @@ def compare_models(
     judged = [c for c in calibrations if c.ok and math.isfinite(c.log_likelihood)]
     usual = Counter((c.n, c.window) for c in judged).most_common(1)
     same = [c for c in judged if (c.n, c.window) == usual[0][0]]
-    rows = [_row(c, same, bars, seeds) for c in calibrations]
+    reports: list[RealismReport] = []
+    rows = [_row(c, same, bars, seeds, reports) for c in calibrations]
+    histories = Counter(report.history.tobytes() for report in reports).most_common(1)
+    ranked_ones = [each for each in reports if each.history.tobytes() == histories[0][0]]
+    for ranked in rank_reports(ranked_ones).iter_rows(named=True) if reports else ():
+        own = next(row for row in rows if row["model"] == ranked["model"])
+        own |= {name: ranked[name] for name in ("distance", "sure")}
     return pl.DataFrame(rows, schema=_COLUMNS).sort(
         ["bic_behind", "realism"], descending=[False, True], nulls_last=True, maintain_order=True
     )
@@ -102,6 +114,7 @@ def _row(
     same: Sequence[Calibration],
     bars: Bars | None,
     seeds: Sequence[int],
+    reports: list[RealismReport],
 ) -> dict[str, Any]:
     likelihood = calibration.log_likelihood
     known = calibration.ok and math.isfinite(likelihood)
@@ -133,7 +146,10 @@ def _row(
         row["note"] = "no likelihood"
     if calibration.ok and bars is not None:
         try:
-            row["realism"] = compare_with_history(calibration, bars, seeds=seeds).score
+            report = compare_with_history(calibration, bars, seeds=seeds)
         except ValueError as error:
             row["note"] = f"not simulated: {error}"
+        else:
+            row["realism"] = report.score
+            reports.append(report)
     return row

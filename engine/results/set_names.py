@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from engine.jobs.parameter_text import parameter_text
+
 __all__ = ["set_names"]
 
 
@@ -28,10 +30,6 @@ def set_names(sets: pl.DataFrame, parameters: Sequence[str]) -> list[str]:
     swept = [name for name in parameters if sets[name].n_unique() > 1]
     found = []
     for row in sets.iter_rows(named=True):
-        values = ", ".join(f"{name} {_text(row[name])}" for name in swept)
+        values = ", ".join(f"{name} {parameter_text(row[name])}" for name in swept)
         found.append(f"set {row['parameter_set']}" + (f" ({values})" if values else ""))
     return found
-
-
-def _text(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -20,6 +20,7 @@ from engine.sources.parameter import option
 __all__ = ["SeasonalModel", "season", "season_names"]
 
 _HALF_PI = 1.5707963267948966
+_PAIRS = "pairs of finite numbers, or none and a calibration whose options say `seasonality: auto`"
 _SCALAR = re.compile(r"season_(cos|sin)_[1-9]\d*")
 
 
@@ -50,11 +51,9 @@ class SeasonalModel(Model):
         try:
             table = np.array(self.seasonality, dtype=np.float64).reshape(-1, 2)
         except ValueError as error:
-            raise Refusal(
-                "seasonality", repr(self.seasonality), "pairs of finite numbers"
-            ) from error
+            raise Refusal("seasonality", repr(self.seasonality), _PAIRS) from error
         if not np.isfinite(table).all():
-            raise Refusal("seasonality", repr(self.seasonality), "pairs of finite numbers")
+            raise Refusal("seasonality", repr(self.seasonality), _PAIRS)
         object.__setattr__(self, "seasonality", tuple(map(tuple, table.tolist())))
         if not 0.0 <= self.year_fraction <= 1.0:
             raise Refusal("year_fraction", str(self.year_fraction), "0 to 1")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,13 @@ __all__ = ["VarianceStart", "checked_starts", "rescale_paths", "start_weights"]
 _WHOLE = 1e-9
 
 
-class VarianceStart(NamedTuple):
+class _Start(NamedTuple):
+    variance: float
+    persistence: float
+    bar_years: float
+
+
+class VarianceStart(_Start):
     """Variance of the next bar, and how what it is above or below the usual fades.
 
     Parameters
@@ -45,9 +51,19 @@ class VarianceStart(NamedTuple):
     True
     """
 
-    variance: float
-    persistence: float
-    bar_years: float
+    __slots__ = ()
+
+    def __new__(cls, variance: float, persistence: float, bar_years: float) -> Self:
+        """Refuse numbers out of range."""
+        for name, value, least, most in (
+            ("variance", variance, 0.0, math.inf),
+            ("persistence", persistence, 0.0, 1.0),
+            ("bar_years", bar_years, math.ulp(0.0), math.inf),
+        ):
+            if not least <= value <= most or not math.isfinite(value):
+                allowed = {"persistence": "0 to 1", "bar_years": "above 0"}.get(name, "0 or more")
+                raise Refusal(f"start_variance.{name}", f"{value:g}", allowed)
+        return super().__new__(cls, variance, persistence, bar_years)
 
 
 def checked_starts(given: Any, symbol_count: int) -> tuple[VarianceStart, ...]:
@@ -77,22 +93,16 @@ def checked_starts(given: Any, symbol_count: int) -> tuple[VarianceStart, ...]:
 def _checked(given: Any) -> VarianceStart:
     allowed = "'garch' in a study file, or the start of mc.garch_start(bars)"
     if isinstance(given, Mapping) and {*given} == {*VarianceStart._fields}:
-        given = VarianceStart(**given)
-    elif isinstance(given, list) and len(given) == len(VarianceStart._fields):
-        given = VarianceStart(*given)
-    if not isinstance(given, VarianceStart):
+        numbers = [given[name] for name in VarianceStart._fields]
+    elif isinstance(given, list | VarianceStart) and len(given) == len(VarianceStart._fields):
+        numbers = list(given)
+    else:
         raise Refusal("start_variance", repr(given), allowed)
     try:
-        start = VarianceStart(*(float(number) for number in given))
+        variance, persistence, bar_years = (float(number) for number in numbers)
     except (TypeError, ValueError):
         raise Refusal("start_variance", repr(given), allowed) from None
-    if not 0.0 <= start.variance < math.inf:
-        raise Refusal("start_variance.variance", f"{start.variance:g}", "0 or more")
-    if not 0.0 <= start.persistence <= 1.0:
-        raise Refusal("start_variance.persistence", f"{start.persistence:g}", "0 to 1")
-    if not 0.0 < start.bar_years < math.inf:
-        raise Refusal("start_variance.bar_years", f"{start.bar_years:g}", "above 0")
-    return start
+    return VarianceStart(variance, persistence, bar_years)
 
 
 def start_weights(start: VarianceStart, dt: float, steps: int) -> NDArray[np.float64]:

@@ -88,7 +88,7 @@ def _parameters(text: str) -> str:
 
     # Six digits, as sentences about sets have them: a range of ten steps is full of long fractions.
     values = {
-        name: f"{value:.6g}" if isinstance(value, float) else value
+        name: f"{value:.6g}" if isinstance(value, float) else "none" if value is None else value
         for name, value in json.loads(text).items()
     }
     return ", ".join(f"{name} {value}" for name, value in values.items()) or "defaults"

@@ -39,8 +39,7 @@ def replay(
     if as_json:
         print_json(plain(answer) | {"picture": path})
         return
-    values = ", ".join(f"{name} = {value}" for name, value in found.parameters.items())
-    typer.echo(f"{answer.study} simulation {found.simulation}: seed {found.seed}, {values}")
+    typer.echo(f"{answer.study} simulation {found.simulation}: seed {found.seed}, {found.values}")
     if found.status != "ok":
         typer.echo(f"failed: {found.status}")
     for name, value in found.metrics.items():

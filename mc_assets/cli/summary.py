@@ -194,11 +194,22 @@ def _headline_view(
 ) -> pl.DataFrame:
     named = statistics.columns
     parameters = named[named.index("set_id") + 1 : named.index("statistic")]
+    # What is not set is a value of its own; elsewhere a dash says that nothing is known.
+    unset = [name for name in parameters if sets[name].null_count()]
     return sets.select(
         sets["parameter_set"].alias("set"),
-        *parameters,
+        *(_with_none(sets[name]) if name in unset else sets[name] for name in parameters),
         *headline_columns(sets, shown, with_interval, headlines_in(statistics)),
     )
+
+
+def _with_none(values: pl.Series) -> pl.Series:
+    import polars as pl
+
+    from mc_assets.cli.tables import format_value
+
+    text = ["none" if value is None else format_value(value) for value in values]
+    return pl.Series(values.name, text)
 
 
 def _idle_text(share: float | None) -> str:

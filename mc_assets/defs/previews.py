@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import dagster as dg
 import polars as pl
 
+from engine.jobs.parameter_text import parameter_text
 from mc_assets.estimate_text import estimate_text, rounded_pair
 from mc_assets.headlines import HEADLINES
 
@@ -126,7 +127,10 @@ def study_picture_of(project: Project, study: str) -> dg.MetadataValue[Any]:
 def _set_text(parameters: str) -> str:
     """Return a parameter set as a person writes it: ``fast 5, slow 50``."""
     pairs = json.loads(parameters).items()
-    return ", ".join(f"{name}\N{NO-BREAK SPACE}{value}" for name, value in pairs) or "–"
+    return (
+        ", ".join(f"{name}\N{NO-BREAK SPACE}{parameter_text(value)}" for name, value in pairs)
+        or "–"
+    )
 
 
 def _cell(value: object) -> str:

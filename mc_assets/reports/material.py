@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -11,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.jobs.parameter_text import parameter_text
 from engine.results import Results
 from engine.studies import load_results
 from mc_assets.headlines import with_all_errors
@@ -100,15 +102,41 @@ class Material:
 
     def value(self, parameter_set: int, name: str) -> str:
         """Value of a parameter of a set, as it is read: numbers with six digits."""
-        found = self.parameters[parameter_set][name]
-        if found is None:
-            return "–"
-        return f"{found:.6g}" if isinstance(found, float) else str(found)
+        return parameter_text(self.parameters[parameter_set][name])
 
     @cached_property
     def sensitivity(self) -> pl.DataFrame:
         """Mean net P&L of every set, with a column per parameter that varies."""
-        table = self.statistics.filter(pl.col("statistic") == "mean_net_pnl")
+        return self.by_set("mean_net_pnl")
+
+    def by_set(self, statistic: str) -> pl.DataFrame:
+        """Return a statistic of every set, with a column per parameter that varies."""
+        return self._with_swept(self.statistics.filter(pl.col("statistic") == statistic))
+
+    def means(self, metrics: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """Return mean and standard error of metrics over the simulations of every set."""
+        chosen = self.results.lazy.filter(status="ok").group_by("parameter_set")
+        of_each = [
+            expression
+            for name in metrics
+            for expression in (
+                pl.col(name).mean().alias(f"{name} estimate"),
+                (pl.col(name).std() / pl.col(name).count().sqrt()).alias(f"{name} std_error"),
+            )
+        ]
+        found = chosen.agg(of_each).sort("parameter_set").collect()
+        return {
+            name: self._with_swept(
+                found.select(
+                    "parameter_set",
+                    pl.col(f"{name} estimate").alias("estimate"),
+                    pl.col(f"{name} std_error").alias("std_error"),
+                )
+            )
+            for name in metrics
+        }
+
+    def _with_swept(self, table: pl.DataFrame) -> pl.DataFrame:
         for name in self.swept:
             values = [self.parameters[number][name] for number in table["parameter_set"]]
             table = table.with_columns(pl.Series(name, values, strict=False))

@@ -10,11 +10,13 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from engine.jobs.replay import Replay
+from engine.plots.option_legs import legs_of
 
 __all__ = ["replay_picture"]
 
@@ -38,12 +40,8 @@ def replay_picture(study: str, replay: Replay) -> bytes:
     """
     figure = Figure(figsize=(11, 7), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-    values = ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in replay.parameters.items()
-    )
     title = f"{study} · simulation {replay.simulation} · seed {replay.seed}"
-    figure.suptitle("\n".join([title, *textwrap.wrap(values, _LINE)]), fontsize=11)
+    figure.suptitle("\n".join([title, *textwrap.wrap(replay.values, _LINE)]), fontsize=11)
     _draw_prices(upper, replay)
     lower.plot(range(len(replay.equity)), replay.equity, color="black", linewidth=1)
     lower.set_ylabel("equity")
@@ -62,11 +60,28 @@ def _draw_prices(axes: Axes, replay: Replay) -> None:
     first = replay.bars["bar"].item(0)
     if first < 0:
         axes.axvspan(first, -0.5, color="0.93", zorder=-1, label="warm-up")
+    if replay.legs is not None:
+        _draw_legs(axes, replay.legs)
+        return
     # Fills, not closed trades: what is still open at the end was bought, too.
     fills = replay.orders.filter(pl.col("event") == "filled")
     for side, sign, mark, colour in (("bought", 1, "^", "tab:green"), ("sold", -1, "v", "tab:red")):
         own = fills.filter(pl.col("units").sign() == sign)
         label = f"{side}, {own.height:,}"
         axes.scatter(own["bar"], own["price"], marker=mark, c=colour, s=36, zorder=2, label=label)
+    axes.set_ylabel("price")
+    axes.legend(loc="best", framealpha=0.6)
+
+
+def _draw_legs(axes: Axes, legs: pl.DataFrame) -> None:
+    """Draw every leg at its strike, from its entry to its exit."""
+    for name, colour, dash, rows in legs_of(legs):
+        style = "-" if dash == "solid" else ":"
+        ends = [
+            np.stack([rows[first].to_numpy(), rows[second].to_numpy()])
+            for first, second in (("entry_bar", "exit_bar"), ("begin", "end"))
+        ]
+        lines = axes.plot(*ends, color=colour, linestyle=style, linewidth=1.6)
+        lines[0].set_label(f"{name}, {rows.height:,}")
     axes.set_ylabel("price")
     axes.legend(loc="best", framealpha=0.6)

@@ -10,6 +10,7 @@ import polars as pl
 from engine.files import write_output
 from mc_assets.project import Project
 from mc_assets.reports.material import Material
+from mc_assets.reports.option_charts import option_charts
 from mc_assets.reports.tables import (
     all_statistics,
     examples_of,
@@ -92,23 +93,7 @@ def _charts(material: Material) -> dict[str, str | Chart]:
         made["Sensitivity to parameters"] = Chart(
             "mean net P&L by parameters", figure, id="parameter_sensitivity"
         )
-        if material.of_options and len(material.swept) > 1:
-            made["What the offsets earn, and how sure that is"] = _of_offsets(material)
-    return made
-
-
-def _of_offsets(material: Material) -> Chart:
-    """Return the mean net P&L of an option study over two offsets, beside its standard errors."""
-    from engine.plots import Chart
-    from engine.plots.paired_maps import MOST_PAIRS, paired_maps
-
-    # Offsets of strikes first: built-in strategies and those of users name them so.
-    across, down, *within = sorted(material.swept, key=lambda name: not name.endswith("otm"))
-    figure = paired_maps(material.sensitivity, across, down, within, "mean net P&L")
-    note = "A difference of two means says little until it is several standard errors wide."
-    if len(figure.data) == 2 * MOST_PAIRS:
-        note += f" At most {MOST_PAIRS} values of {', '.join(within)} together are shown."
-    return Chart("mean net P&L and its standard error", figure, note, id="offsets")
+    return made | (option_charts(material) if material.of_options else {})
 
 
 def _not_kept(metric: str) -> str:

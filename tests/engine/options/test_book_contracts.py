@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +253,7 @@ def test_a_leg_that_asks_for_listed_expiries_needs_a_listing() -> None:
     study = mc.Study(
         "refused", mc.GBM(mu=0.0), "option_legs", seeds=1, steps=64, options={"legs": legs}
     )
-    with pytest.raises(mc.Refusal, match=r"legs.0.nth: found 2 without listed expiries"):
+    with pytest.raises(mc.Refusal, match=r"options.legs.0.nth: found 2 without listed expiries"):
         study.resolve()
 
 
@@ -276,5 +277,58 @@ def test_a_strike_off_the_grid_is_refused_with_those_beside_it(
         "refused", mc.GBM(mu=0.0), "option_legs", seeds=1, steps=64,
         options={"legs": legs, **options},
     )  # fmt: skip
-    with pytest.raises(mc.Refusal, match=rf"legs.0.otm: found 75.1, .* such as {beside}"):
+    with pytest.raises(mc.Refusal, match=rf"options.legs.0.otm: found 75.1, .* such as {beside}"):
         study.resolve()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "parameters", "legs", "field"),
+    [
+        ("option_legs", {}, [{"side": "sell", "right": "put", "otm": 1.5, "by": "delta"}],
+         r"options\.legs\.0\.otm: found 1\.5"),
+        ("short_strangle",
+         {"strikes": ["percent", "delta"], "put_otm": [0.2, 2.0], "call_otm": 0.2},
+         [], r"strategy\.parameters\.put_otm: found 2"),
+    ],
+)  # fmt: skip
+def test_a_delta_that_no_option_has_is_refused_before_anything_runs(
+    strategy: str, parameters: dict[str, Any], legs: list[dict[str, Any]], field: str
+) -> None:
+    study = mc.Study(
+        "refused", mc.GBM(mu=0.0), strategy, parameters, seeds=1, steps=64,
+        options={"legs": legs} if legs else {},
+    )  # fmt: skip
+    with pytest.raises(mc.Refusal, match=f"{field} by delta, allowed more than 0 and less than 1"):
+        study.resolve()
+
+
+def test_a_chain_of_one_instant_says_when_and_is_traded(reference: Path) -> None:
+    file = str(reference / "data" / "options" / "lean_spx_chain_20151222.csv")
+    days = np.arange("2015-12-21", "2016-01-20", dtype="datetime64[D]")
+    days = days[np.is_busday(days)]
+    prices = dict.fromkeys(("open", "high", "low", "close"), np.full(len(days), 2038.97))
+    stamps = pl.Series(days.astype("datetime64[us]")).dt.replace_time_zone("UTC")
+    index = mc.Bars.from_frame(
+        pl.DataFrame({"timestamp": stamps, **prices, "volume": np.ones(len(days))}), symbol="SPX"
+    )
+
+    def study(**chain: Any) -> mc.Study:
+        return mc.Study(
+            "index", index, "short_strangle", {"dte": 20, "put_otm": 3, "call_otm": 3}, seeds=1,
+            options={"chain": {"file": file, "underlying": "SPX", "stale_after": 86_400} | chain},
+            record={"metrics": ["bar_trading", "options"], "trades": True},
+        )  # fmt: skip
+
+    with pytest.raises(mc.Refusal, match="allowed one for the time of the quotes; or give `as_of`"):
+        study().resolve()
+    ran = study(as_of="2015-12-22T16:15").run(workers=1)
+    legs, row = ran.trades(), ran.frame.row(0, named=True)
+    assert legs["symbol"].str.split(" ").list.first().to_list() == ["put", "call"]
+    chain = mc.read_option_chain(file, as_of=datetime(2015, 12, 22, 16, 15), underlying="SPX")
+    assert chain.counts == {"one price": len(chain.frame)} == {"one price": 233}
+    # 16:15 is after the close of its day: the first close that knows it is the next.
+    assert legs["entry_bar"].to_list() == [2, 2]
+    assert row["premium"] == pytest.approx(100.0 * legs["entry_price"].sum(), abs=1e-9)
+    # No quote came after the first day: marks are carried up to the expiry.
+    assert row["carried_marks"] > 0.0
+    assert row["net_pnl"] == pytest.approx(legs["pnl"].sum(), abs=1e-9)

@@ -242,3 +242,40 @@ def test_profit_by_greek_of_american_options_sums_to_the_profit(lognormal_closes
     np.testing.assert_allclose(found, ran.metrics["net_pnl"], atol=1e-9)
     small = abs(ran.metrics["rest_pnl"]) < 0.2 * abs(ran.metrics["theta_pnl"])
     assert small.all()
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("covered_call", {"call_otm": 2.0, "dte": 15}),
+        ("collar", {"put_otm": 3.0, "call_otm": 3.0, "dte": 15}),
+        ("short_strangle", {"hedge_every": 1, "dte": 15}),
+        ("wheel", {"dte": 7}),
+    ],
+)
+def test_cash_and_positions_of_either_kind_are_equity_at_every_close(
+    name: str, parameters: dict[str, Any], lognormal_closes: Closes
+) -> None:
+    options = {
+        "volatility": 0.4, "pricing": "black_scholes", "multiplier": 1.0, "margin": 0.0,
+        "spread": {"percent": 2},
+    }  # fmt: skip
+    closes = lognormal_closes[:1]
+    ran = run_on(closes, get_strategy(name), [parameters], options)
+    rows, equity = rows_of(ran), ran.equity[0, 0]
+    kinds, bars = set(rows["call"].tolist()), np.arange(equity.size)
+    profits = np.zeros(equity.size)
+    for row in range(len(rows["call"])):
+        entry, end = int(rows["entry_bar"][row]), int(rows["exit_bar"][row])
+        held, units = bars[entry:end], rows["units"][row]
+        marks = closes[0, held]
+        if rows["call"][row] != 2:
+            left = (rows["expiry_bar"][row] - held) / 252
+            call = bool(rows["call"][row])
+            marks = mc.black76(marks, rows["strike"][row], left, 0.4, call=call).price
+        profits[entry:end] += units * (marks - rows["entry_price"][row])
+        profits[end:] += rows["pnl"][row]
+    start = float(ran.metrics["final_equity"][0, 0] - ran.metrics["net_pnl"][0, 0])
+    assert 2 in kinds
+    assert kinds & {0, 1}
+    np.testing.assert_allclose(equity, start + profits, rtol=0.0, atol=1e-9)

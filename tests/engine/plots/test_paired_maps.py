@@ -52,3 +52,10 @@ def test_large_numbers_are_written_short() -> None:
 def test_no_more_pairs_are_drawn_than_there_is_room_for() -> None:
     figure = paired_maps(table([float(i) for i in range(20)]), "put", "call", ["target"])
     assert len(figure.data) == 2 * MOST_PAIRS
+
+
+def test_estimates_on_one_side_of_zero_fill_the_scale() -> None:
+    for sign in (1.0, -1.0):
+        rows = table([None]).with_columns(estimate=sign * (200.0 + pl.col("put")))
+        scale = paired_maps(rows, "put", "call").layout.coloraxis
+        assert {scale.cmin, scale.cmax} == {sign * 201.0, sign * 202.0}

@@ -145,3 +145,19 @@ def test_worlds_without_the_new_options_keep_their_names(history):
         assert not new & source.fingerprint().keys()
     assert mc.GBM(start_variance=STORM).fingerprint()["start_variance"] == [list(STORM)]
     assert mc.RegimeSwitching(ar=(0.1,)).fingerprint()["ar"] == [0.1]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sentence"),
+    [
+        ((-1.0, 0.9, 1 / 252), r"variance: found -1, allowed 0 or more"),
+        ((0.04, 1.5, 1 / 252), r"persistence: found 1\.5, allowed 0 to 1"),
+        ((0.04, 0.9, 0.0), r"bar_years: found 0, allowed above 0"),
+        ((math.nan, 0.9, 1 / 252), r"variance: found nan, allowed 0 or more"),
+    ],
+)
+def test_a_start_out_of_range_is_refused_where_it_is_made(
+    numbers: tuple[float, float, float], sentence: str
+) -> None:
+    with pytest.raises(mc.Refusal, match=f"start_variance.{sentence}"):
+        mc.VarianceStart(*numbers)

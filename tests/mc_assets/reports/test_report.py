@@ -65,7 +65,7 @@ source: {model: gbm, parameters: {mu: 0.0, sigma: 0.3}, steps: 64}
 strategy:
   name: short_strangle
   parameters: {profit_target: [null, 0.5], put_otm: [1.0, 2.0, 3.0], call_otm: [1.0, 2.5]}
-options: {commission: 1.5}
+options: {commission: 1.5, greeks: true}
 record: {metrics: [bar_trading, options]}
 seeds: {count: 30}
 """
@@ -85,7 +85,30 @@ seeds: {count: 30}
     assert shown == pytest.approx(means["estimate"].to_list())
     errors = sorted(cell for each in maps[1::2] for row in each["z"] for cell in row)
     assert errors == pytest.approx(means["std_error"].sort().to_list())
+    _has_the_pictures_of_options(page, table)
     assert 'id="offsets"' not in (made.reports / "flat.html").read_text(encoding="utf-8")
+
+
+def _has_the_pictures_of_options(page: str, table: pl.DataFrame) -> None:
+    found = {
+        name: json.loads(re.search(rf'id="{name}".*?<script[^>]*>(.*?)</script>', page, re.S)[1])
+        for name in ("offsets_probability", "offsets_margin", "tail_against_premium",
+                     "profit_by_greek", "worst_legs")
+    }  # fmt: skip
+    shown = sorted(c for m in found["offsets_probability"]["data"][::2] for r in m["z"] for c in r)
+    earns = table.filter(pl.col("statistic") == "profit_probability")["estimate"]
+    assert shown == pytest.approx(earns.sort().to_list())
+    points = found["tail_against_premium"]["data"]
+    assert [each["name"] for each in points] == ["profit_target none", "profit_target 0.5"]
+    losses = sorted(y for each in points for y in each["y"])
+    tails = table.filter(pl.col("statistic") == "expected_shortfall_95")["estimate"]
+    assert losses == pytest.approx(tails.sort().to_list())
+    parts = {each["name"]: each["y"] for each in found["profit_by_greek"]["data"]}
+    means = table.filter(pl.col("statistic") == "mean_net_pnl").sort("estimate", descending=True)
+    assert len(parts["delta"]) == 8
+    total = [sum(of) for of in zip(*parts.values(), strict=True)]
+    assert total == pytest.approx(means["estimate"][: len(total)].to_list(), abs=1e-6)
+    assert any(each.get("name", "").startswith("sold put") for each in found["worst_legs"]["data"])
 
 
 @pytest.fixture

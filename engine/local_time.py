@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +25,9 @@ __all__ = [
 
 _MINUTE: Final = 60_000_000
 _DAY: Final = 1440 * _MINUTE
+_MOST_REMEMBERED: Final = 4096
+
+_Convert = Callable[[NDArray[np.int64], str], NDArray[np.int64]]
 
 
 def wall_clock(timestamps: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
@@ -42,6 +47,10 @@ def wall_clock(timestamps: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     """
     if zone == "UTC":
         return timestamps
+    return _remembered(_wall_clock, timestamps, zone)
+
+
+def _wall_clock(timestamps: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     import polars as pl
 
     stamps = pl.Series(timestamps).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
@@ -65,6 +74,10 @@ def instants_of(wall: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     """
     if zone == "UTC":
         return wall
+    return _remembered(_instants_of, wall, zone)
+
+
+def _instants_of(wall: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     import polars as pl
 
     stamps = (
@@ -73,6 +86,20 @@ def instants_of(wall: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
         .dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     )
     return stamps.dt.epoch("us").to_numpy()
+
+
+def _remembered(convert: _Convert, times: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """Convert times; of a few thousand, such as a session on paper replays, only once."""
+    if len(times) > _MOST_REMEMBERED:
+        return convert(times, zone)
+    return _converted(convert, np.ascontiguousarray(times, dtype=np.int64).tobytes(), zone)
+
+
+@lru_cache(maxsize=64)
+def _converted(convert: _Convert, times: bytes, zone: str) -> NDArray[np.int64]:
+    found = convert(np.frombuffer(times, dtype=np.int64), zone)
+    found.flags.writeable = False
+    return found
 
 
 def is_zone(name: str) -> bool:

@@ -9,6 +9,7 @@ import sys
 
 import engine as mc
 from engine.environment.stable_baselines3 import to_stable_baselines3
+from engine.environment.threshold_rule import threshold_rule
 
 if importlib.util.find_spec("stable_baselines3") is None:
     print("stable-baselines3 is not installed: `pip install stable-baselines3`")
@@ -44,9 +45,12 @@ def trained(algorithm: str, seed: int) -> mc.Policy:
 for algorithm in ("PPO", "DQN"):
     policies = [trained(algorithm, seed) for seed in range(5)]
     env = mc.make_env("mes_daily", num_envs=16, **MARKET)
-    report = mc.judge_policies(env, policies, seeds=HELD_OUT)
+    # Beside buying and holding, a rule that anybody would try first.
+    rules = {"follow the month": threshold_rule(env, "return_20", otherwise="short")}
+    report = mc.judge_policies(env, policies, seeds=HELD_OUT, rules=rules)
     print(f"{algorithm}: {report.verdict}")
-    print(report.table)
+    columns = ("iqm", "ci_low", "ci_high", "advantage", "advantage_low", "advantage_high")
+    print(report.table.select("name", "runs", "episodes", *columns))
     # In a study it is a strategy like any other, with its errors.
     study = mc.Study(
         f"{algorithm.lower()}_judged",

@@ -122,7 +122,7 @@ class PolicyWorlds:
             start=self._asked.start if asked.start is None else asked.start,
             normalise=self.training.normalisation,
             # A policy trades the units that it learned with, here and as a strategy.
-            units=float(self.training.unwrapped.batch.limits[0]),
+            units=tuple(self.training.unwrapped.batch.limits.tolist()),
         )
         self._check_held_out(env, origin)
         return env

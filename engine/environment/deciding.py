@@ -15,32 +15,33 @@ from engine.environment.layout import TARGET
 from engine.environment.observing import normalised
 from engine.execution.calling import hook
 
-__all__ = ["ACTIVATIONS", "act_kernel", "wanted_position"]
+__all__ = ["ACTIVATIONS", "act_kernel", "decide", "wanted_position"]
 
 #: What lies between the layers of a network.
 ACTIVATIONS: Final = ("tanh", "relu")
 _TANH, _RELU = range(len(ACTIVATIONS))
 
-# The numbers of a policy besides its weights: float64[NUMBERS_WIDTH].
+# The numbers of a policy besides its weights: three for all symbols, then three of each.
 ACTION_KIND: Final = 0
 ACTIVATION: Final = 1
-LIMIT: Final = 2
-LOT_NUMERATOR: Final = 3
-LOT_DENOMINATOR: Final = 4
-LAST_BAR: Final = 5
-NUMBERS_WIDTH: Final = 6
+LAST_BAR: Final = 2
+OF_SYMBOLS: Final = 3
+LIMIT, LOT_NUMERATOR, LOT_DENOMINATOR = range(3)
+OF_SYMBOL: Final = 3
 
 
 @hook
-def decided(
+def decide(
     seen: NDArray[np.float32],
     weights: NDArray[np.float64],
     sizes: NDArray[np.int64],
     numbers: NDArray[np.float64],
-) -> float:
-    """Return the action that a network takes on an observation; of equal scores the first.
+    actions: NDArray[np.float64],
+) -> None:
+    """Write the action on each symbol that a network takes on an observation.
 
-    Weights of a layer are of shape (inputs, outputs), behind them its biases.
+    Weights of a layer are of shape (inputs, outputs), behind them its biases. Of "sides" each
+    symbol has three outputs, of equal scores the first is taken; of "target" one.
     """
     widest = 0
     for size in sizes:
@@ -68,19 +69,22 @@ def decided(
                     after[place] = 1.0 - 2.0 / (exp(2.0 * value) + 1.0)
         at = bias + outputs
         before, after = after, before
-    if numbers[ACTION_KIND] == TARGET:
-        return float(min(max(before[0], -1.0), 1.0))
-    best = 0
-    for place in range(1, sizes[layers]):
-        if before[place] > before[best]:
-            best = place
-    return float(best)
+    for symbol in range(actions.shape[0]):
+        if numbers[ACTION_KIND] == TARGET:
+            actions[symbol] = min(max(before[symbol], -1.0), 1.0)
+            continue
+        best, first = 0, 3 * symbol
+        for place in range(1, 3):
+            if before[first + place] > before[first + best]:
+                best = place
+        actions[symbol] = float(best)
 
 
 @hook
 def wanted_position(
+    symbol: int,
     market: Any,
-    position: float,
+    positions: Any,
     equity: float,
     open_gain: float,
     peak: float,
@@ -92,21 +96,32 @@ def wanted_position(
     sizes: NDArray[np.int64],
     numbers: NDArray[np.float64],
 ) -> float:
-    """Return the units that a policy wants to hold, given what `observe` of environments writes."""
-    count = len(market)
-    seen = np.empty(count + 5, dtype=np.float32)
+    """Return the units of a symbol that a policy wants to hold on what `observe` writes."""
+    count, symbols = len(market), len(positions)
+    seen = np.empty(count + symbols + 4, dtype=np.float32)
     for place in range(count):
         seen[place] = normalised(market[place], mean[place], scale[place])
-    seen[count] = np.float32(position / numbers[LIMIT])
-    seen[count + 1] = normalised(equity / start, 1.0, 1.0)
-    seen[count + 2] = normalised(open_gain / start, 0.0, 1.0)
-    seen[count + 3] = normalised((peak - equity) / start, 0.0, 1.0)
+    for place in range(symbols):
+        limit = numbers[OF_SYMBOLS + OF_SYMBOL * place + LIMIT]
+        seen[count + place] = np.float32(positions[place] / limit)
+    after = count + symbols
+    seen[after] = normalised(equity / start, 1.0, 1.0)
+    seen[after + 1] = normalised(open_gain / start, 0.0, 1.0)
+    seen[after + 2] = normalised((peak - equity) / start, 0.0, 1.0)
     last = int(numbers[LAST_BAR])
-    seen[count + 4] = np.float32(max(last - index, 0) / last)
-    share = decided(seen, weights, sizes, numbers)
+    seen[after + 3] = np.float32(max(last - index, 0) / last)
+    actions = np.empty(symbols)
+    decide(seen, weights, sizes, numbers, actions)
+    share = actions[symbol]
     if numbers[ACTION_KIND] != TARGET and share == 2.0:
         share = -1.0
-    return wanted_units(share, numbers[LIMIT], numbers[LOT_NUMERATOR], numbers[LOT_DENOMINATOR])
+    own = OF_SYMBOLS + OF_SYMBOL * symbol
+    return wanted_units(
+        share,
+        numbers[own + LIMIT],
+        numbers[own + LOT_NUMERATOR],
+        numbers[own + LOT_DENOMINATOR],
+    )
 
 
 @cache
@@ -122,6 +137,6 @@ def act_kernel() -> Any:
         out: NDArray[np.float64],
     ) -> None:
         for row in range(observations.shape[0]):
-            out[row] = decided(observations[row], weights, sizes, numbers)
+            decide(observations[row], weights, sizes, numbers, out[row])
 
     return act

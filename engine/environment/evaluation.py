@@ -131,8 +131,11 @@ def play_episodes(env: Any, policy: Policy, seeds: Sequence[int]) -> Outcomes:
 def always_long(like: Policy) -> Policy:
     """Return the policy that is long at every bar, of the kind of another."""
     weights = np.zeros(like.size)
-    # The biases of the last layer stand at the end: of a target its only one, of sides three.
-    weights[-1 if like.numbers[0] == TARGET else -2] = 1.0
+    # The biases of the last layer stand at the end: of a target one of each symbol, of sides three.
+    if like.numbers[0] == TARGET:
+        weights[-len(like.symbols) :] = 1.0
+    else:
+        weights[-3 * len(like.symbols) :][1::3] = 1.0
     return like.with_weights(weights)
 
 

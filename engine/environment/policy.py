@@ -46,8 +46,10 @@ class Policy:
         Of the layers: features and account, hidden ones, actions.
     weights : ndarray of float64, shape (weights,)
         Of all layers in turn: those of a layer, (inputs, outputs) in C order, then its biases.
-    numbers : ndarray of float64, shape (6,)
+    numbers : ndarray of float64, shape (3 + 3 * symbols,)
         What else decides, see `engine.environment.deciding`.
+    symbols : tuple of str
+        Of its environment, as their features are called.
     session : tuple of int, optional
         Opening minute, minutes of a bar and bars of a session, of bars without instants.
 
@@ -66,6 +68,7 @@ class Policy:
     sizes: tuple[int, ...]
     weights: NDArray[np.float64]
     numbers: NDArray[np.float64]
+    symbols: tuple[str, ...]
     session: tuple[int, int, int] | None
 
     @classmethod
@@ -80,13 +83,13 @@ class Policy:
         Parameters
         ----------
         env : TradingEnv or TradingVectorEnv
-            Where it was trained: with ``actions="sides"`` or ``"target"`` and one symbol.
+            Where it was trained: with ``actions="sides"`` or ``"target"``.
         weights : mapping or sequence
             A PyTorch ``state_dict`` (of Stable-Baselines3 the actor is taken), or a pair of weights
             of shape (outputs, inputs) and biases for each layer, as arrays.
         activation : {"tanh", "relu"}
-            Between layers. Of "sides" the last layer has three outputs, the scores of flat, long
-            and short; of "target" one, which is cut to -1 and 1.
+            Between layers. Of "sides" the last layer has three outputs for each symbol, the scores
+            of flat, long and short; of "target" one, which is cut to -1 and 1.
 
         Raises
         ------
@@ -109,7 +112,7 @@ class Policy:
         """Make a policy whose weights are zero, to be given others; a linear one by default."""
         batch: Batch = env.unwrapped.batch
         seen = batch.arrays.observations.shape[1]
-        sizes = (seen, *(int(size) for size in hidden), 1 if batch.kind == TARGET else 3)
+        sizes = (seen, *(int(size) for size in hidden), _outputs(batch))
         count = sum((a + 1) * b for a, b in pairwise(sizes))
         return cls._made(batch, sizes, np.zeros(count), activation)
 
@@ -121,28 +124,26 @@ class Policy:
         weights: NDArray[np.float64],
         activation: str,
     ) -> Self:
-        if batch.kind == ORDERS or len(batch.limits) != 1:
-            raise Refusal(
-                "policy",
-                f"actions {batch.settings.actions!r} on {len(batch.limits)} symbols",
-                "'sides' or 'target' on one symbol",
-            )
+        if batch.kind == ORDERS:
+            raise Refusal("policy", f"actions {batch.settings.actions!r}", "'sides' or 'target'")
         if activation not in ACTIVATIONS:
             raise Refusal("activation", repr(activation), ", ".join(ACTIVATIONS))
-        seen, acts = batch.arrays.observations.shape[1], 1 if batch.kind == TARGET else 3
+        seen, acts = batch.arrays.observations.shape[1], _outputs(batch)
         if sizes[0] != seen or sizes[-1] != acts:
             raise Refusal(
                 "weights", f"{sizes[0]} inputs and {sizes[-1]} outputs", f"{seen} and {acts}"
             )
         if not np.isfinite(weights).all():
             raise Refusal("weights", "a number that is not finite", "finite numbers")
-        terms = batch.execution.terms_of(batch.episodes.symbols[0])
-        numbers = np.zeros(deciding.NUMBERS_WIDTH)
+        numbers = np.zeros(deciding.OF_SYMBOLS + deciding.OF_SYMBOL * len(batch.limits))
         numbers[deciding.ACTION_KIND] = batch.kind
         numbers[deciding.ACTIVATION] = ACTIVATIONS.index(activation)
-        numbers[deciding.LIMIT] = batch.limits[0]
-        numbers[[deciding.LOT_NUMERATOR, deciding.LOT_DENOMINATOR]] = terms.lot_size_as_fraction
         numbers[deciding.LAST_BAR] = batch.episodes.episode_bars - 1
+        symbols = batch.episodes.symbols
+        for place, own in enumerate(_of_symbols(numbers)):
+            terms = batch.execution.terms_of(symbols[place])
+            own[deciding.LIMIT] = batch.limits[place]
+            own[[deciding.LOT_NUMERATOR, deciding.LOT_DENOMINATOR]] = terms.lot_size_as_fraction
         return cls(
             batch.settings.features,
             batch.features,
@@ -150,8 +151,14 @@ class Policy:
             sizes,
             np.ascontiguousarray(weights, dtype=np.float64),
             numbers,
+            tuple(symbols),
             batch.episodes.nominal_session,
         )
+
+    @property
+    def limits(self) -> NDArray[np.float64]:
+        """Largest position of each symbol, in units."""
+        return np.asarray(_of_symbols(self.numbers)[:, deciding.LIMIT])
 
     @property
     def digest(self) -> str:
@@ -191,15 +198,19 @@ class Policy:
         Returns
         -------
         int or ndarray
-            Of "sides" an int, or int64 of shape (n,); of "target" an array of shape (1,) or (n, 1).
+            Of "sides" on one symbol an int, or int64 of shape (n,); else an array of shape
+            (symbols,) or (n, symbols).
         """
         given = np.asarray(observations, dtype=np.float32)
         rows = np.ascontiguousarray(np.atleast_2d(given))
-        out = np.empty(len(rows))
+        out = np.empty((len(rows), len(self.symbols)))
         act_kernel()(rows, self.weights, np.array(self.sizes), self.numbers, out)
         if self.numbers[deciding.ACTION_KIND] == TARGET:
-            return out if given.ndim == 1 else out[:, None]
-        return int(out[0]) if given.ndim == 1 else out.astype(np.int64)
+            return out[0] if given.ndim == 1 else out
+        sides = out.astype(np.int64)
+        if len(self.symbols) == 1:
+            return int(sides[0, 0]) if given.ndim == 1 else sides[:, 0]
+        return sides[0] if given.ndim == 1 else sides
 
     def strategy(self, name: str = "policy", trainings: Sequence[Policy] = ()) -> type[Strategy]:
         """Return the strategy that decides as the policy does in its environment, bit for bit.
@@ -252,16 +263,28 @@ class Policy:
             "sizes": list(self.sizes),
             "weights": self.weights.tolist(),
             "numbers": self.numbers.tolist(),
+            "symbols": list(self.symbols),
             "session": None if self.session is None else list(self.session),
         }
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        """Return the policy that `to_dict` has written."""
+        """Return the policy that `to_dict` has written.
+
+        Raises
+        ------
+        Refusal
+            If an earlier version has: it knew of one symbol.
+        """
+        if "symbols" not in given:
+            raise Refusal("policy", "one that an earlier version wrote", hint="train it again")
         fields = ("open", "high", "low", "close", "volume", *given["columns"])
         session = given["session"]
         features = features_of(
-            given["features"], tuple(dict.fromkeys(fields)), ("",), has_times=session is None
+            given["features"],
+            tuple(dict.fromkeys(fields)),
+            tuple(given["symbols"]),
+            has_times=session is None,
         )
         fitted = given["normalisation"]
         return cls(
@@ -273,6 +296,7 @@ class Policy:
             tuple(given["sizes"]),
             np.array(given["weights"]),
             np.array(given["numbers"]),
+            tuple(given["symbols"]),
             None if session is None else (session[0], session[1], session[2]),
         )
 
@@ -311,6 +335,15 @@ class Policy:
             f"{named}.__module__ = __name__\n"
         )
         return write_output(path, text.encode())
+
+
+def _outputs(batch: Batch) -> int:
+    return len(batch.limits) * (1 if batch.kind == TARGET else 3)
+
+
+def _of_symbols(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the numbers of each symbol, as rows that are a view."""
+    return numbers[deciding.OF_SYMBOLS :].reshape(-1, deciding.OF_SYMBOL)
 
 
 def policy_strategy(

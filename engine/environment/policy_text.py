@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.environment import deciding
 from engine.environment.deciding import wanted_position
 from engine.environment.features import minute_table
 from engine.errors import Refusal
@@ -25,14 +24,20 @@ def on_start(self, order, account):
 
 
 def on_bar(self, bar, order, account):
-    order.cancel(self.sent)
     equity = account.equity
     self.peak = max(self.peak, equity)
-    wanted = wanted_position(
-        ({reads}),
-        account.position,
+    market = ({reads})
+    positions = ({positions})
+    open_gain = {open_gain}
+{wants}{orders}"""
+# What is wanted of every symbol is known before the first is ordered.
+_WANTS: Final = """\
+    wanted_{symbol} = wanted_position(
+        {symbol},
+        market,
+        positions,
         equity,
-        account.unrealised,
+        open_gain,
         self.peak,
         self.start,
         bar.index,
@@ -42,8 +47,11 @@ def on_bar(self, bar, order, account):
         SIZES,
         NUMBERS,
     )
-    if abs(wanted - account.position) > TOLERANCE:
-        self.sent = order.target(wanted)
+"""
+_ORDERS: Final = """\
+    order[{symbol}].cancel(self.sent_{symbol})
+    if abs(wanted_{symbol} - account[{symbol}].position) > {tolerance!r}:
+        self.sent_{symbol} = order[{symbol}].target(wanted_{symbol})
 """
 _MINUTE_OF_HISTORY: Final = "int(bar.hour) * 60 + int(bar.minute)"
 
@@ -67,7 +75,17 @@ def strategy_of(policy: Any, name: str, trainings: tuple[Any, ...] = ()) -> type
         else:
             reads.append(_of_clock(feature, policy.session))
     which = "WEIGHTS[int(self.training)]" if trainings else "WEIGHTS"
-    text = _TEXT.format(reads=", ".join((*reads, "")), weights=which)
+    symbols = range(len(policy.limits))
+    text = _TEXT.format(
+        reads=", ".join((*reads, "")),
+        positions="".join(f"account[{symbol}].position, " for symbol in symbols).rstrip(),
+        open_gain=" + ".join(f"account[{symbol}].unrealised" for symbol in symbols),
+        wants="".join(_WANTS.format(symbol=symbol, weights=which) for symbol in symbols),
+        orders="".join(
+            _ORDERS.format(symbol=symbol, tolerance=1e-9 * float(policy.limits[symbol]))
+            for symbol in symbols
+        ),
+    )
     weights = policy.weights
     if trainings:
         digests = [one.digest for one in trainings]
@@ -84,7 +102,6 @@ def strategy_of(policy: Any, name: str, trainings: tuple[Any, ...] = ()) -> type
         "WEIGHTS": weights,
         "SIZES": np.array(policy.sizes, dtype=np.int64),
         "NUMBERS": policy.numbers,
-        "TOLERANCE": 1e-9 * float(policy.numbers[deciding.LIMIT]),
         "__name__": f"policy_{name}",
     }
     # Where the text is kept in memory, the compiler and its errors find it.
@@ -94,7 +111,7 @@ def strategy_of(policy: Any, name: str, trainings: tuple[Any, ...] = ()) -> type
     hooks = {key: names[key] for key in ("on_start", "on_bar")}
     for function in hooks.values():
         assert isinstance(function, types.FunctionType)
-    state = {"sent": 0.0, "start": 0.0, "peak": 0.0}
+    state = {"start": 0.0, "peak": 0.0, **{f"sent_{symbol}": 0.0 for symbol in symbols}}
     body = {"__doc__": f"The policy {name}.", "name": name, **parameters, **declared, **state}
     body |= hooks
     return type(name, (Strategy,), body)

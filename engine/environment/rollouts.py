@@ -13,7 +13,7 @@ from engine.compiled.kernel import kernel
 from engine.compiled.linking import address_of_compiled, call_at
 from engine.compiled.views import address_of
 from engine.environment.batch import Batch
-from engine.environment.deciding import decided
+from engine.environment.deciding import decide
 from engine.environment.layout import MARGIN, RETURN, START, environments_at
 from engine.environment.policy import Policy
 from engine.environment.stepping import step_kernel
@@ -106,7 +106,7 @@ def _rollout() -> Any:
             out = found[number - begin]
             steps = 0
             while e.bar[number] >= 0:
-                e.actions[number, 0] = decided(e.observations[number], weights, sizes, numbers)
+                decide(e.observations[number], weights, sizes, numbers, e.actions[number])
                 answer = _call_step(step_at, control, number, number + 1)
                 if answer > 0:
                     return int(answer)

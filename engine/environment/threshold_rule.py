@@ -63,6 +63,8 @@ def threshold_rule(
         raise Refusal("feature", repr(feature), ", ".join(names))
     if otherwise not in ("flat", "short"):
         raise Refusal("otherwise", repr(otherwise), "flat or short")
+    if len(batch.limits) != 1:
+        raise Refusal("policy", f"a rule on {len(batch.limits)} symbols", "one symbol")
     place = names.index(feature)
     fitted = batch.normalisation
     distance = np.zeros(Policy.zeros(env).sizes[0])

@@ -25,6 +25,7 @@ from engine.jobs.job import Job
 from engine.jobs.processes import born
 from engine.jobs.progress import Progress, ProgressCallback
 from engine.jobs.record import FOLDER, JobRecord, record_keys
+from engine.jobs.stopping import forget_stop, who_stopped
 
 __all__ = ["continuing", "queue_job", "recorded"]
 
@@ -115,7 +116,7 @@ def continuing(
     try:
         yield keeper
     except KeyboardInterrupt as stop:
-        keeper.end("stopped", str(stop) or "stopped by whoever asked")
+        keeper.end("stopped", keeper.stopped or str(stop) or "stopped by whoever asked")
         raise
     except BaseException as error:
         keeper.end("failed", f"{error}" or type(error).__name__)
@@ -188,7 +189,7 @@ def recorded(
     try:
         yield keeper
     except KeyboardInterrupt as stop:
-        keeper.end("stopped", str(stop) or "stopped from the keyboard")
+        keeper.end("stopped", keeper.stopped or str(stop) or "stopped from the keyboard")
         raise
     except BaseException as error:
         keeper.end("failed", f"{error}" or type(error).__name__)
@@ -204,11 +205,13 @@ class _Keeper:
     ) -> None:
         self._files, self._record, self._progress = files, record, progress
         self._written = 0.0
+        self.stopped = ""
 
     def begin(self) -> None:
         with suppress(OSError):
             for key in record_keys(self._files)[: -(_MOST_RECORDS - 1)]:
                 self._files.delete(key)
+                forget_stop(self._files, key.removeprefix(FOLDER).removesuffix(".json"))
         self._write()
 
     def __call__(self, now: Progress) -> None:
@@ -217,6 +220,7 @@ class _Keeper:
         )
         if time.monotonic() - self._written > _WRITE_SECONDS:
             self._write()
+            self._stop_if_asked()
         if self._progress is not None:
             self._progress(now)
 
@@ -239,6 +243,15 @@ class _Keeper:
         now = _now()
         self._record = replace(self._record, state=state, error=error, seen=now, ended=now)
         self._write()
+
+    def _stop_if_asked(self) -> None:
+        """Stop as Ctrl-C does, where somebody asked for it on whichever machine."""
+        who = None
+        with suppress(OSError):
+            who = who_stopped(self._files, self._record.id)
+        if who is not None:
+            self.stopped = f"stopped by {who}"
+            raise KeyboardInterrupt(self.stopped)
 
     def _write(self) -> None:
         key = f"{FOLDER}{self._record.id}.json"

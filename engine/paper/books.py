@@ -21,6 +21,12 @@ _TICKET: Final = (
 )
 
 
+_TAPE: Final = {
+    **{"event": pl.String, "bar": pl.Int64, "symbol": pl.String, "order": pl.Int64},
+    **dict.fromkeys(("units", "price", "commission"), pl.Float64),
+}
+
+
 @dataclass(frozen=True)
 class Fill:
     """A fill as the broker told it.
@@ -227,12 +233,7 @@ class Books:
             **{name: [row[name] for row in rows] for name in ("bar", "symbol", "order")},
             **{name: [row[name] for row in rows] for name in ("units", "price", "commission")},
         }
-        types = dict.fromkeys(("units", "price", "commission"), pl.Float64)
-        frame = pl.DataFrame(
-            columns,
-            schema_overrides={"event": pl.String, "symbol": pl.String, "order": pl.Int64, **types},
-        )
-        return FillTape(frame.with_columns(pl.col("bar").cast(pl.Int64)), until=last_bar)
+        return FillTape(pl.DataFrame(columns, schema=_TAPE), until=last_bar)
 
     def _scaled(self) -> list[dict[str, Any]]:
         """Return the booked rows in the units and prices that the bars have today."""

@@ -178,7 +178,10 @@ def _share(terms: Terms, filled: int, reached: int, assumed: float) -> dict[str,
     if reached >= _LEAST:
         near = (filled + 2.0) / (reached + 4.0)
         error = math.sqrt(near * (1.0 - near) / (reached + 4.0))
-    return _with_interval(terms, "limit_fill_rate", share, error, reached, assumed)
+    row = _with_interval(terms, "limit_fill_rate", share, error, reached, assumed)
+    if error is not None:
+        row |= {"ci_low": max(row["ci_low"], 0.0), "ci_high": min(row["ci_high"], 1.0)}
+    return row
 
 
 def _difference(terms: Terms, real: Replayed, simulated: float) -> dict[str, Any]:

@@ -134,8 +134,11 @@ class Replayed:
         Refusal
             If one is of a kind that no broker of this room takes, or is tied to others.
         """
+        if not self.found.waiting:
+            return []
         rows = list(self.found.open_orders.iter_rows(named=True))
-        entries = {child.order: child for child in self.children}
+        exits = any(row["size"] == "bracket" for row in rows)
+        entries = {child.order: child for child in self.children} if exits else {}
         sized = self._filled_at_close(None) if any(_follows(row) for row in rows) else {}
         orders = []
         for row in rows:

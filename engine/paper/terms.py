@@ -6,6 +6,7 @@ import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from engine.errors import Refusal
@@ -55,8 +56,9 @@ class Terms:
         """Folder of the session: one per study and parameter set."""
         return f"{self.study}-{self.set_id}"
 
+    @cached_property
     def as_json(self) -> str:
-        """Return what must stay as it is as long as a session lives."""
+        """What must stay as it is as long as a session lives."""
         return json.dumps(
             {
                 **{"study": self.study, "set_id": self.set_id, "symbols": list(self.symbols)},

@@ -174,11 +174,11 @@ class Trader:
         """Begin at the last closed bar, with neither position nor order."""
         check_against_broker(self.desk, self.terms)
         first = instant_of(bars[0], len(bars[0]) - 1)
-        text = self.terms.as_json()
+        text = self.terms.as_json
         self.desk.write([{"event": "opened", "bar": 0, "bar_time": first, "text": text}])
 
     def _check_terms(self) -> None:
-        if self.books.terms != self.terms.as_json():
+        if self.books.terms != self.terms.as_json:
             raise Refusal(
                 f"paper {self.terms.session}",
                 "the strategy, its parameters or the execution have changed since the session "

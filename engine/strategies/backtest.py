@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ from engine.execution.layout import (
     EVENT_NAMES,
     KIND_NAMES,
     ORDER_ROWS,
+    PENDING,
     SIZE_NAMES,
     TRADE_COLUMNS,
     TRADE_ROWS,
@@ -24,7 +26,6 @@ from engine.execution.layout import (
 from engine.execution.settings import Execution
 from engine.own_data import bars_of
 from engine.strategies.bars_table import bars_table
-from engine.strategies.engine import StrategyEngine
 from engine.strategies.fill_tape import FillTape, not_taken
 from engine.strategies.open_orders import open_orders
 from engine.strategies.prepare import prepare_strategy
@@ -38,6 +39,18 @@ if TYPE_CHECKING:
 __all__ = ["Backtest", "backtest"]
 
 
+class _Ran(NamedTuple):
+    """What tables are made of, when somebody reads them."""
+
+    symbols: tuple[str, ...]
+    bars: Bars  # of the first symbol
+    values: NDArray[np.float64]  # (symbols, fields, bars)
+    first_bar: int
+    trades: NDArray[np.float64]  # (trades, TRADE_WIDTH)
+    events: NDArray[np.float64]  # (events, EVENT_WIDTH)
+    waiting: NDArray[np.float64]  # (orders, ORDER_WIDTH)
+
+
 @dataclass(frozen=True, eq=False)
 class Backtest:
     """What a strategy did on one path.
@@ -46,13 +59,18 @@ class Backtest:
     ----------
     metrics : dict of str to float or None
         The metrics of `engine.statistics.performance`; None where undefined.
+    equity : ndarray of float64, shape (bars,)
+        Equity at each close from the first trading bar on.
+    positions : dict of str to float
+        Units that are held behind the last bar, by symbol.
+
+    Attributes
+    ----------
     trades : polars.DataFrame
         One row per closed lot, oldest exit first: ``symbol``, ``units``, ``entry_bar``,
         ``entry_price``, ``exit_bar``, ``exit_price``, ``pnl``, ``commission``, ``mfe``, ``mae``,
         ``entry_tag``, ``exit_tag``. Bars are counted from the first trading bar, here and in
         `orders`.
-    equity : ndarray of float64, shape (bars,)
-        Equity at each close from the first trading bar on.
     orders : polars.DataFrame
         One row per event of an order (submitted, filled, cancelled, expired or rejected with its
         reason): ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``,
@@ -71,17 +89,40 @@ class Backtest:
         the order whose lot it closes; ``group`` (orders of one number cancel each other, below 0:
         they fill together); ``expiry`` (the last bar on which it may fill); ``immediate``;
         ``whole``; ``tag``.
-    positions : dict of str to float
-        Units that are held behind the last bar, by symbol.
     """
 
     metrics: dict[str, float | None]
-    trades: pl.DataFrame
     equity: NDArray[np.float64]
-    orders: pl.DataFrame
-    bars: pl.DataFrame
-    open_orders: pl.DataFrame
     positions: dict[str, float]
+    _ran: _Ran
+
+    @cached_property
+    def trades(self) -> pl.DataFrame:
+        """One row per closed lot, oldest exit first."""
+        return _trade_frame(self._ran)
+
+    @cached_property
+    def orders(self) -> pl.DataFrame:
+        """One row per event of an order."""
+        return _order_frame(self._ran)
+
+    @cached_property
+    def bars(self) -> pl.DataFrame:
+        """One row per bar and symbol."""
+        ran = self._ran
+        return bars_table(
+            ran.values, ran.symbols, ran.bars.fields, ran.bars.timestamps, ran.first_bar
+        )
+
+    @property
+    def waiting(self) -> int:
+        """Number of orders that wait behind the last bar."""
+        return len(self._ran.waiting)
+
+    @cached_property
+    def open_orders(self) -> pl.DataFrame:
+        """One row per order that waits behind the last bar, oldest first."""
+        return open_orders(self._ran.waiting, self._ran.symbols, self._ran.first_bar)
 
     @property
     def start(self) -> float:
@@ -235,35 +276,40 @@ def backtest(
             name: None if np.isnan(value) else float(value)
             for name, value in zip(engine.metric_names, metrics[0, 0], strict=True)
         },
-        trades=_trade_frame(simulation.trades[: counts[TRADE_ROWS]], engine, first),
         equity=simulation.curve.copy(),
-        orders=_order_frame(simulation.events[: counts[ORDER_ROWS]], engine, first),
-        bars=bars_table(values[0], tuple(names), fields, first.timestamps, before),
-        open_orders=open_orders(simulation, names, before),
         positions=dict(zip(names, simulation.positions[:, UNITS].tolist(), strict=True)),
+        _ran=_Ran(
+            tuple(names),
+            first,
+            values[0],
+            before,
+            simulation.trades[: counts[TRADE_ROWS]].copy(),
+            simulation.events[: counts[ORDER_ROWS]].copy(),
+            simulation.orders[: counts[PENDING]].copy(),
+        ),
     )
 
 
-def _trade_frame(rows: NDArray[np.float64], engine: StrategyEngine, bars: Bars) -> pl.DataFrame:
-    columns: dict[str, Any] = dict(zip(TRADE_COLUMNS, rows.T, strict=True))
-    columns["symbol"] = [engine.symbols[int(index)] for index in columns["symbol"]]
+def _trade_frame(ran: _Ran) -> pl.DataFrame:
+    columns: dict[str, Any] = dict(zip(TRADE_COLUMNS, ran.trades.T, strict=True))
+    columns["symbol"] = [ran.symbols[int(index)] for index in columns["symbol"]]
     for moment in ("entry", "exit"):
         index = columns[f"{moment}_bar"].astype(np.int64)
-        columns[f"{moment}_bar"] = index - engine.window.first_trading_bar
-        columns[f"{moment}_time"] = _instants(bars, index)
+        columns[f"{moment}_bar"] = index - ran.first_bar
+        columns[f"{moment}_time"] = _instants(ran.bars, index)
     return pl.DataFrame(columns, schema_overrides={"symbol": pl.String})
 
 
-def _order_frame(rows: NDArray[np.float64], engine: StrategyEngine, bars: Bars) -> pl.DataFrame:
-    columns: dict[str, Any] = dict(zip(EVENT_COLUMNS, rows.T, strict=True))
-    columns["symbol"] = [engine.symbols[int(index)] for index in columns["symbol"]]
+def _order_frame(ran: _Ran) -> pl.DataFrame:
+    columns: dict[str, Any] = dict(zip(EVENT_COLUMNS, ran.events.T, strict=True))
+    columns["symbol"] = [ran.symbols[int(index)] for index in columns["symbol"]]
     columns["kind"] = [KIND_NAMES[int(index)] for index in columns["kind"]]
     columns["event"] = [EVENT_NAMES[int(index)] for index in columns["event"]]
     columns["size"] = [SIZE_NAMES[int(index)] for index in columns["size"]]
     index = columns["bar"].astype(np.int64)
-    columns["bar"] = index - engine.window.first_trading_bar
+    columns["bar"] = index - ran.first_bar
     columns["order"] = columns["order"].astype(np.int64)
-    columns["time"] = _instants(bars, index)
+    columns["time"] = _instants(ran.bars, index)
     words = dict.fromkeys(("symbol", "kind", "event", "size"), pl.String)
     return pl.DataFrame(columns, schema_overrides=words)
 

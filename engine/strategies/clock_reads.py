@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,20 +36,25 @@ def clock_reads(cls: type[Strategy], fields: tuple[str, ...] = ()) -> tuple[str,
     fields : tuple of str
         Of its bars: a price model's own state may have such a name.
     """
-    names = set(CLOCK_NAMES) - set(fields)
+    asked = {one for name, hook in cls.hooks().items() for one in _reads_of(name, hook)}
+    return tuple(sorted(f"{owner}.{name}" for owner, name in asked if name not in fields))
+
+
+@lru_cache(maxsize=256)  # a session on paper asks at each of its replays
+def _reads_of(name: str, function: Callable[..., Any]) -> frozenset[tuple[str, str]]:
+    """Return what a hook reads of the clock, as owners and names."""
+    definition = HookText(function).definition()
     found = set()
-    for name, function in cls.hooks().items():
-        definition = HookText(function).definition()
-        # The second argument of `signals` may be called as one likes.
-        bars = [item.arg for item in definition.args.args][1:2] if name == "signals" else ["bar"]
-        for node in ast.walk(definition):
-            if isinstance(node, ast.Attribute) and node.attr in names:
-                owner = node.value.value if isinstance(node.value, ast.Subscript) else node.value
-                if isinstance(owner, ast.Name) and owner.id in bars:
-                    found.add(f"{owner.id}.{node.attr}")
-            elif isinstance(node, ast.Attribute) and node.attr == _INSTANT:
-                found.add(f"order.{_INSTANT}")
-    return tuple(sorted(found))
+    # The second argument of `signals` may be called as one likes.
+    bars = [item.arg for item in definition.args.args][1:2] if name == "signals" else ["bar"]
+    for node in ast.walk(definition):
+        if isinstance(node, ast.Attribute) and node.attr in CLOCK_NAMES:
+            owner = node.value.value if isinstance(node.value, ast.Subscript) else node.value
+            if isinstance(owner, ast.Name) and owner.id in bars:
+                found.add((owner.id, node.attr))
+        elif isinstance(node, ast.Attribute) and node.attr == _INSTANT:
+            found.add(("order", _INSTANT))
+    return frozenset(found)
 
 
 def clock_of(

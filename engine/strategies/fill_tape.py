@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,8 +102,9 @@ class FillTape:
         withdrawn = np.zeros(len(table), dtype=bool)
         if "event" in table.columns:
             events = [str(event) for event in table["event"].to_list()]
-            table = table.filter([event in _EVENTS for event in events])
             kept = [event for event in events if event in _EVENTS]
+            if len(kept) < len(events):
+                table = table.filter([event in _EVENTS for event in events])
             withdrawn = np.array([event == _EVENTS[1] for event in kept], dtype=bool)
         rows = np.zeros((len(table), TAPE_WIDTH))
         rows[:, TAPE_BAR] = bars = _bars_of(table, series[0], first_trading_bar)
@@ -111,7 +113,7 @@ class FillTape:
         rows[:, TAPE_PRICE] = prices = _numbers(table, "price", withdrawn)
         for name, column in _OPTIONAL.items():
             if name in table.columns:
-                rows[:, column] = _numbers(table.with_columns(pl.col(name).fill_null(0)), name)
+                rows[:, column] = _numbers(table, name, missing=0.0)
         nameless = np.flatnonzero(withdrawn & ~(rows[:, TAPE_ORDER] > 0.0))
         if len(nameless):
             raise _bad(int(nameless[0]), "an order that was withdrawn, without its number", "one")
@@ -149,12 +151,18 @@ def _bad(row: int, found: str, allowed: str) -> Refusal:
 
 
 def _numbers(
-    table: pl.DataFrame, name: str, withdrawn: NDArray[np.bool_] | None = None
+    table: pl.DataFrame,
+    name: str,
+    withdrawn: NDArray[np.bool_] | None = None,
+    missing: float = math.nan,
 ) -> NDArray[np.float64]:
     if name not in table.columns:
         raise Refusal("fills", f"columns {', '.join(table.columns) or 'none'}", f"a column {name}")
+    column = table[name]
     try:
-        values = table[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        # Each step is one over all rows, which costs more than the rows of a short tape.
+        column = column if column.dtype == pl.Float64 else column.cast(pl.Float64)
+        values = (column.fill_null(missing) if column.null_count() else column).to_numpy()
     except pl.exceptions.PolarsError:
         raise Refusal(f"fills.{name}", str(table[name].dtype), "numbers") from None
     if withdrawn is not None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine.execution.layout import (
     IMMEDIATE,
@@ -28,10 +29,8 @@ from engine.execution.layout import (
     ORDER_TAG,
     ORDER_TAKE_PROFIT,
     ORDER_WHOLE,
-    PENDING,
     SIZE_NAMES,
 )
-from engine.execution.state import Simulation
 
 __all__ = ["open_orders"]
 
@@ -40,19 +39,18 @@ _LIMITS: Final = ("limit", "stop_limit")
 _STOPS: Final = ("stop", "stop_limit")
 
 
-def open_orders(simulation: Simulation, symbols: Sequence[str], first_bar: int) -> pl.DataFrame:
+def open_orders(rows: NDArray[np.float64], symbols: Sequence[str], first_bar: int) -> pl.DataFrame:
     """Return the book of a simulation that has ended; `Backtest.open_orders` tells its columns.
 
     Parameters
     ----------
-    simulation : Simulation
-        Behind its last bar.
+    rows : ndarray of float64, shape (orders, ORDER_WIDTH)
+        Orders that wait behind its last bar.
     symbols : sequence of str
         Names of its symbols.
     first_bar : int
         The bar that is number 0.
     """
-    rows = simulation.orders[: simulation.counts[PENDING]]
     kinds = [KIND_NAMES[int(kind)] for kind in rows[:, ORDER_KIND]]
     limited = np.array([kind in _LIMITS for kind in kinds], dtype=bool)
     stopped = np.array([kind in _STOPS for kind in kinds], dtype=bool)

@@ -26,6 +26,7 @@ from engine.studies.search_definition import SearchDefinition
 from engine.studies.seeds import SEEDS_SCHEMA, dump_seeds, parse_seeds
 from engine.studies.stress_definition import StressDefinition
 from engine.studies.study_name import check_study_name
+from engine.studies.trained_policies import strategy_name
 from engine.studies.values import VALUES_SCHEMA, Distribution, parse_values
 from engine.studies.walk_forward_definition import WalkForwardDefinition
 
@@ -141,6 +142,27 @@ class StrategyDefinition(Settings):
         description="Python file or folder with the user's own strategy, relative to the "
         "study file.",
     )
+    policy: str | None = Field(
+        None,
+        description="In place of `name` and `file`: a policy of `studies/policies/` that "
+        "`mc train` has trained. Its parameter `training` says which training decides.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_after_its_policy(cls, content: Any) -> Any:
+        if not isinstance(content, Mapping) or not isinstance(content.get("policy"), str):
+            return content
+        name = strategy_name(content["policy"])
+        for other, allowed in (("file", None), ("name", name)):
+            if content.get(other) not in (None, allowed):
+                raise Refusal(other, repr(content[other]), "nothing beside `policy`")
+        return {**content, "name": name}
+
+    @field_validator("policy")
+    @classmethod
+    def _plain_policy(cls, policy: str | None) -> str | None:
+        return None if policy is None else check_study_name(policy)
 
 
 class _Question(Settings):

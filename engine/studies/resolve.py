@@ -43,6 +43,7 @@ from engine.studies.resolve_source import (
 from engine.studies.resolve_space import check_sources, fit_distributions, resolve_space
 from engine.studies.resolve_window import bars_before, resolve_warm_up
 from engine.studies.seeds import resolve_seeds
+from engine.studies.trained_policies import trained_policy
 
 __all__ = ["resolve", "resolve_strategy", "strategy_of"]
 
@@ -236,9 +237,11 @@ def strategy_of(definition: StudyDefinition, live: Live, file: Path | None) -> t
                 "strategy", repr(live.strategy), "a registered name or a subclass of Strategy"
             )
         return live.strategy
-    own = definition.strategy.file
+    asked = definition.strategy
+    if asked.policy is not None:
+        return resolve_strategy(asked.name, trained_policy(asked.policy))
     folder = file.parent if file is not None else Path()
-    return resolve_strategy(definition.strategy.name, None if own is None else folder / own)
+    return resolve_strategy(asked.name, None if asked.file is None else folder / asked.file)
 
 
 def _path(

@@ -127,13 +127,16 @@ def list_keys(project: Project) -> list[ApiKey]:
     DamagedFile
         If their file is not what was written.
     """
-    from engine.files import read_json
+    from engine.files import DamagedFile, read_json
 
+    file = _file(project)
     try:
-        content: dict[str, Any] = read_json(_file(project))
+        content: dict[str, Any] = read_json(file)
+        return [ApiKey(**entry) for entry in content["keys"]]
     except FileNotFoundError:
         return []
-    return [ApiKey(**entry) for entry in content["keys"]]
+    except (KeyError, TypeError):
+        raise DamagedFile(file, "was written by another version") from None
 
 
 def remove_key(project: Project, name: str) -> ApiKey:

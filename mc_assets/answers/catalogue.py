@@ -128,7 +128,7 @@ def list_indicators() -> Catalogue:
 
 
 def load_code_of_studies(project: Project) -> tuple[str, ...]:
-    """Register the strategies and sources in the files that studies name.
+    """Register the strategies and sources in the files that studies name, and trained policies.
 
     Returns
     -------
@@ -139,6 +139,7 @@ def load_code_of_studies(project: Project) -> tuple[str, ...]:
     from engine.strategies import load_user_strategies
     from engine.studies import load_definition
     from engine.studies.resolve_source import load_file
+    from engine.studies.trained_policies import policy_strategy_file
 
     problems = []
     for path in project.study_files.values():
@@ -157,6 +158,14 @@ def load_code_of_studies(project: Project) -> tuple[str, ...]:
                 load_file(field, path.parent / file, load)
             except ValueError as error:
                 problems.append(f"{path}: {error}")
+    for policy, path in project.policy_files.items():
+        trained = policy_strategy_file(project.data, policy)
+        if not trained.is_file():
+            continue
+        try:
+            load_file("policy", trained, load_user_strategies)
+        except ValueError as error:
+            problems.append(f"{path}: {error}")
     return tuple(problems)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mc_assets.paper.stale_bars import StaleBars
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -66,12 +68,29 @@ class PaperSession:
             If the session cannot go on; says why.
         PipelineError
             If bars cannot be fetched.
+        StaleBars
+            If a provider has newer bars than are stored.
         """
+        bars = self._bars(ingest=ingest)
+        stale = self._behind(bars)
+        if stale and ingest:
+            bars = self._bars(ingest=True)  # one that has closed meanwhile
+            stale = self._behind(bars)
+        if stale:
+            raise StaleBars(f"{'; '.join(stale)}; `mc ingest {' '.join(self._series())}` stores it")
+        return self.trader.step(bars)
+
+    def _bars(self, *, ingest: bool) -> tuple[Bars, ...]:
         if ingest:
             from mc_assets.answers.bars import ingest_bars
 
             ingest_bars(self._project, self._series())
-        return self.trader.step(_study_bars(self._project, self._study, self._chosen)[1])
+        return _study_bars(self._project, self._study, self._chosen)[1]
+
+    def _behind(self, bars: Sequence[Bars]) -> list[str]:
+        from mc_assets.paper.stale_bars import stale_bars
+
+        return stale_bars(self._project, bars, datetime.datetime.now(datetime.UTC))
 
     def stop(self, *, flatten: bool) -> Step:
         """Cancel its orders and, if asked, close its positions."""

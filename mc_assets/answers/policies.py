@@ -13,6 +13,7 @@ import polars as pl
 
 from engine.errors import Refusal
 from engine.files import DamagedFile, read_json, write_json
+from engine.studies.trained_policies import policy_strategy_file
 from mc_assets.policy_files import find_policy_file
 from mc_assets.project import Project
 
@@ -180,6 +181,8 @@ def judge_policy(
     except Refusal as refusal:
         raise refusal.in_file(file) from None
     found = JudgedPolicy(asked.name, tuple(trainings), report)
+    # By its name it is a strategy of studies, panels and audits from now on.
+    save_policy(found, policy_strategy_file(project.data, asked.name))
     write_json(_folder(project, asked.name) / _EVALUATION, found.to_json())
     return found
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from pathlib import Path
 
-from engine.errors import Refusal
-from engine.files import write_whole
+from engine.files import as_files
 from engine.jobs.record import JobRecord, read_record
+from engine.jobs.stopping import ask_to_stop, who_stopped
 from mc_assets.project import Project
 
 __all__ = ["cancel_job", "check_stopped", "stopped_by"]
@@ -18,8 +17,9 @@ __all__ = ["cancel_job", "check_stopped", "stopped_by"]
 def cancel_job(project: Project, job: JobRecord, key: str) -> bool:
     """Ask the process of a job to stop, as Ctrl-C does.
 
-    The marker is written before the state is read, and a process looks for it after it has written
-    that it runs: one of the two sees the other.
+    The request is written before the state is read, and a process looks for it after it has written
+    that it runs: one of the two sees the other. A process of another machine looks for it when it
+    writes its record; one of this machine is interrupted as well, and stops at once.
 
     Parameters
     ----------
@@ -34,22 +34,13 @@ def cancel_job(project: Project, job: JobRecord, key: str) -> bool:
     -------
     bool
         Whether it was asked; False where the job had ended.
-
-    Raises
-    ------
-    Refusal
-        If it runs on another machine.
     """
     if job.state_now not in ("queued", "running"):
         return False
-    if not job.is_on_this_machine:
-        raise Refusal("job", f"runs on {job.host}", hint=f"ask a service on {job.host} to stop it")
-    marker = _marker(project, job.id)
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(marker, key.encode())
-    # A process that still begins or waits looks for the marker; it would die of the signal.
+    ask_to_stop(as_files(project.data), job.id, f"key {key}")
+    # A process that still begins or waits looks for the request; it would die of the signal.
     now = read_record(project.data, job.id)
-    if now is not None and now.state_now == "running":
+    if now is not None and now.is_on_this_machine and now.state_now == "running":
         with suppress(ProcessLookupError):
             _interrupt(now)
     return True
@@ -59,15 +50,12 @@ def check_stopped(project: Project, job: str) -> None:
     """Raise `KeyboardInterrupt` if a job was stopped before its process could be interrupted."""
     who = stopped_by(project, job)
     if who is not None:
-        raise KeyboardInterrupt(f"stopped by key {who}")
+        raise KeyboardInterrupt(f"stopped by {who}")
 
 
 def stopped_by(project: Project, job: str) -> str | None:
-    """Return the name of the key that stopped a job; None where none did."""
-    try:
-        return _marker(project, job).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
+    """Return who stopped a job, such as ``key desk``; None where nobody did."""
+    return who_stopped(as_files(project.data), job)
 
 
 def _interrupt(job: JobRecord) -> None:
@@ -78,7 +66,3 @@ def _interrupt(job: JobRecord) -> None:
             signal.pidfd_send_signal(handle, signal.SIGINT)
     finally:
         os.close(handle)
-
-
-def _marker(project: Project, job: str) -> Path:
-    return project.data / "service" / "stopped" / job

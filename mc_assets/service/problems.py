@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from engine.errors import Refusal
+from engine.files import DamagedFile
 from engine.jobs.errors import StudyFailed
 from mc_assets.service.asked import project_relative
 from mc_assets.service.limits import TooMany
@@ -53,12 +54,14 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     403: _documented(403, "key desk may read; this takes run"),
     404: _documented(404, "study: 'quik' has no results"),
     406: _documented(406, "results are JSON, Arrow or Parquet"),
-    409: _documented(409, "job: runs on another machine"),
+    408: _documented(408, "the body took longer than 60 s"),
+    409: _documented(409, "backtest: it runs; cancel it first"),
     410: _documented(410, "cursor: the results have changed since; begin again without it"),
     413: _documented(413, "the body is longer than 1,000,000 bytes"),
     422: _documented(422, "seeds: found 0, allowed a count from 1 to 100,000,000"),
     429: _documented(429, "more than 500 requests a second"),
     503: _documented(503, "the data folder cannot be written"),
+    504: _documented(504, "no answer within 60 s"),
 }
 
 
@@ -93,6 +96,8 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(ValueError, _refused)
     app.add_exception_handler(StudyFailed, _refused)
     app.add_exception_handler(OSError, _unavailable)
+    # What is stored is not what was written: nothing that a client could ask otherwise.
+    app.add_exception_handler(DamagedFile, _unavailable)
     app.add_exception_handler(Exception, _fault)
 
 

@@ -74,7 +74,7 @@ def _stopping(project: Project, record: JobRecord) -> Iterator[None]:
     except BaseException as error:
         who = stopped_by(project, record.id)
         if who is not None:
-            raise KeyboardInterrupt(f"stopped by key {who}") from error
+            raise KeyboardInterrupt(f"stopped by {who}") from error
         raise
 
 

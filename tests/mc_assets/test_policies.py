@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 import engine as mc
 from mc_assets.answers.policies import judge_policy, list_policies, train_policy
+from mc_assets.answers.strategy_on_bars import find_strategy
 from mc_assets.cli import app
 from mc_assets.market_data import ingest_raw, load_series, normalise_year
 from mc_assets.offered_studies import POLICIES, offer_studies
@@ -166,6 +168,38 @@ def test_a_policy_is_trained_listed_and_saved_as_a_strategy_by_commands(home: Pa
     assert (declared.default, declared.low, declared.high) == (best, 0, 4)
     kept = [train_policy(Project.from_environment(), "rising", seed).policy for seed in range(5)]
     assert risen.code_hash() == kept[best].strategy("risen", kept).code_hash()
+
+
+JUDGED = """
+name: judged
+source: {model: gbm, steps: 40, parameters: {mu: 1.0, sigma: 0.1}}
+strategy: {policy: POLICY, parameters: {training: [0, 1]}}
+seeds: 2
+"""
+
+
+def test_a_trained_policy_is_a_strategy_by_its_name(home: Path) -> None:
+    project = Project.from_environment()
+    study = home / "studies" / "judged.yaml"
+    study.write_text(JUDGED.replace("POLICY", "rising"))
+    with pytest.raises(ValueError, match=r"'rising', which was not trained.*`mc train rising`"):
+        mc.load_study(study).run()
+    judged = judge_policy(project, "rising")
+    kept = [one.policy for one in judged.trainings]
+    wanted = judged.best.policy.strategy("rising", kept).code_hash()
+    results = mc.load_study(study).run()
+    assert results.statistics(names=["mean_net_pnl"])["training"].to_list() == [0, 1]
+    assert mc.get_strategy("rising").code_hash() == wanted
+    # Panels, judgements and audits find it by its name; studies run it under others of its fields.
+    assert find_strategy(project, "rising") == "rising"
+    for wrong, said in (
+        ("{policy: rising, file: a.py}", "strategy.file: found 'a.py', allowed nothing beside"),
+        ("{policy: rising, name: other}", "strategy.name: found 'other', allowed nothing beside"),
+        ("{policy: ../rising}", "strategy.policy: found '../rising', allowed text without /"),
+    ):
+        study.write_text(JUDGED.replace("{policy: POLICY, parameters: {training: [0, 1]}}", wrong))
+        with pytest.raises(ValueError, match=re.escape(said)):
+            mc.load_study(study)
 
 
 def test_a_policy_file_to_begin_with_can_be_trained(home: Path) -> None:

@@ -7,9 +7,18 @@ import { Table, element, estimateCell, word } from "/page/tables.js";
 const TITLES = { slippage_bps: "slippage, basis points", commission_rate: "commission, share",
   limit_fill_rate: "fill rate of limits", net_pnl_difference: "net P&L, difference" };
 const FAR = 3;
+const FEWEST = 5;
+
+// A session is called STUDY-SET; sixteen digits of a set would fill a phone.
+function sessionCell(row) {
+  const at = row.session.lastIndexOf("-");
+  return [row.session.slice(0, at), element("span", { class: "interval", title: row.session },
+    `set ${row.session.slice(at + 1, at + 9)}`)];
+}
 
 function verdict(row) {
-  if (row.drift === null) return "too few";
+  if (!row.n || (row.drift === null && row.n < FEWEST)) return "too few fills";
+  if (row.drift === null) return "–";
   return Math.abs(row.drift) > FAR ? "drifted" : "as assumed";
 }
 
@@ -27,7 +36,7 @@ export async function paperView(main, signal) {
   const title = element("h2", {});
   const place = element("div", { class: "picture" });
   const table = new Table({
-    columns: [{ name: "session", text: true },
+    columns: [{ name: "session", text: true, cell: sessionCell },
       { name: "statistic", text: true, value: (row) => TITLES[row.statistic] ?? row.statistic },
       { name: "estimate", cell: (row) => estimateCell(row, null) }, { name: "assumed" }, { name: "n" },
       { name: "drift", title: "standard errors off" },
@@ -49,5 +58,6 @@ export async function paperView(main, signal) {
       xaxis: { title: { text: "bar of the session" } } } }, 320);
   }
   table.show([...newest.values()]);
-  await show([...newest.values()].find((row) => row.estimate !== null) ?? rows[0]);
+  const told = [...newest.values()].filter((row) => row.estimate !== null);
+  await show(told.find((row) => verdict(row) === "drifted") ?? told[0] ?? rows[0]);
 }

@@ -18,6 +18,8 @@ function colour(name) { return getComputedStyle(document.documentElement).getPro
 export async function draw(place, figure, height = 430) {
   const Plotly = await plotly();
   if (!place.isConnected) return;
+  // What is drawn takes no room of its own: 8 px around it and its line are the frame's.
+  place.style.minHeight = `${height + 18}px`;
   const narrow = innerWidth < 640;
   const layout = {
     ...figure.layout, height, autosize: true, width: undefined,

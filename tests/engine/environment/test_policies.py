@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import engine as mc
+from engine.environment.evaluation import always_long, play_episodes
 from engine.strategies import SMA, Close
 from engine.strategies.audit import audit_strategy
 
@@ -128,6 +129,59 @@ def test_a_policy_on_history_reads_the_clock_and_passes_the_audit() -> None:
     assert not report.findings
 
 
+@pytest.mark.parametrize("actions", ["sides", pytest.param("target", marks=pytest.mark.slow)])
+def test_a_policy_of_two_symbols_trades_each_as_in_its_environment(
+    actions: str, tmp_path: Path
+) -> None:
+    block = mc.GBM(sigma=0.3).paths(seeds=[4, 5], steps=160)
+    stamps = 1_700_000_000_000_000 + np.arange(160) * 86_400_000_000
+    bars = [
+        mc.Bars(
+            symbol,
+            stamps,
+            *(block.field(name)[place] for name in block.fields),
+            calendar=mc.BarCalendar("24/7", "1d"),
+        )
+        for place, symbol in enumerate(("A", "B"))
+    ]
+    env = mc.make_env(
+        "equity",
+        source=mc.Historical(bars),
+        features=["return_3", "hour_sin"],
+        actions=actions,
+        units=(40.0, 70.0),
+    )
+    outputs = 6 if actions == "sides" else 2
+    policy = mc.Policy.of(env, layers((env.observation_space.shape[0], 8, outputs), seed=3))
+    taken, equity = played(env, policy, 0)
+    assert {action.shape for action in taken} == {(2,)}
+    assert len({tuple(action) for action in taken}) > 2
+    assert len({float(action[0] - action[1]) for action in taken}) > 2
+    found = policy.save(tmp_path / "pair.py")
+    mc.load_user_strategies(found)
+    strategy = mc.get_strategy("pair")
+    assert strategy.code_hash() == policy.strategy("pair").code_hash()
+    done = mc.backtest(strategy, bars, execution=env.batch.execution, warm_up="auto")
+    assert equity == done.equity.tolist()
+    many = policy.act(np.stack([env.reset(seed=0)[0]] * 3))
+    assert many.shape == (3, 2)
+    # Whole episodes in one call play the same, and buying and holding is of both.
+    outcome = play_episodes(
+        mc.make_env(
+            "equity",
+            source=mc.Historical(bars),
+            features=["return_3", "hour_sin"],
+            actions=actions,
+            units=(40.0, 70.0),
+            num_envs=1,
+        ),
+        policy,
+        [0],
+    )
+    assert outcome.total_return[0] == pytest.approx(equity[-1] / equity[0] - 1.0, rel=1e-12)
+    assert np.ravel(always_long(policy).act(env.reset(seed=0)[0])).tolist() == [1, 1]
+
+
 def test_a_policy_is_saved_as_the_file_of_a_strategy(tmp_path: Path) -> None:
     env = mc.make_env("mes_daily", features=["return_1", "rsi_5"], steps=60)
     policy = mc.Policy.of(env, layers((env.observation_space.shape[0], 3)))
@@ -158,7 +212,7 @@ def test_weights_come_from_arrays_or_a_state_dict() -> None:
         mc.Policy.of(env, layers((2, 3)))
     with pytest.raises(mc.Refusal, match=r"weights\[1\]: found shapes \(3, 5\) and \(3,\)"):
         mc.Policy.of(env, [pairs[0], (np.ones((3, 5)), np.ones(3))])
-    with pytest.raises(mc.Refusal, match="policy: found actions 'orders' on 1 symbols"):
+    with pytest.raises(mc.Refusal, match="policy: found actions 'orders', allowed 'sides' or"):
         mc.Policy.zeros(mc.make_env("mes_daily", features=["close"], actions="orders"))
     own = mc.make_env("mes_daily", features={"own": SMA(3) / Close()}, steps=60)
     with pytest.raises(mc.Refusal, match="features: found indicators, which are code"):

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from engine.files import MemoryFiles, write_json
+from engine.files import MemoryFiles, as_files, write_json
 from engine.jobs import StudyFailed, StudyInterrupted, processes, recording
 from engine.jobs.progress import Progress
 from engine.jobs.record import JobRecord, read_records
+from engine.jobs.stopping import ask_to_stop
 from engine.studies import Study, run_block
 
 Make = Callable[..., Study]
@@ -46,6 +47,22 @@ def test_a_run_that_finished_is_recorded(make_study: Make, tmp_path: Path) -> No
     assert before <= found.started <= found.ended <= datetime.datetime.now(datetime.UTC)
     assert found.seconds == (found.ended - found.started).total_seconds()
     assert (found.host, found.process) == (platform.node(), os.getpid())
+
+
+def test_a_run_stops_where_somebody_asks_for_it_by_a_file_from_wherever(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.jobs.recording._WRITE_SECONDS", 0.0)
+    files = as_files(tmp_path)
+
+    def ask(now: Progress) -> None:
+        ask_to_stop(files, only(tmp_path).id, "key desk")
+
+    with pytest.raises(StudyInterrupted):
+        make_study(seeds=4000).run(root=tmp_path, progress=ask)
+    found = only(tmp_path)
+    assert (found.state, found.error) == ("stopped", "stopped by key desk")
+    assert 0 < found.done < found.total
 
 
 def test_a_run_that_failed_or_was_stopped_says_why(make_study: Make, tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from engine.files import write_json
 from mc_assets.answers.api_keys import add_key, list_keys, remove_key
 from mc_assets.project import Project
 from mc_assets.service.app import make_app
@@ -101,6 +103,27 @@ def test_keys_are_made_shown_once_and_forgotten(project: Project) -> None:
     remove_key(project, "desk")
     assert list_keys(project) == []
     assert client.get("/v1/jobs", headers={"X-API-Key": made.key}).status_code == 401
+
+
+def test_damaged_keys_let_nobody_in_and_the_answer_says_what_mends_them(
+    new_home: Callable[[str], Project],
+) -> None:
+    project = new_home("name: own")
+    made = add_key(project, "desk", "read")
+    client = TestClient(make_app(project), headers={"X-API-Key": made.key})
+    assert client.get("/v1/jobs").status_code == 200
+    file = project.data / "service" / "keys.json"
+    whole = file.read_bytes()
+    for damaged in (whole.replace(b"desk", b"disk"), whole[:20], b""):
+        file.write_bytes(damaged)
+        answer = client.get("/v1/jobs")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert "keys.json is damaged" in answer.json()["detail"]
+        assert "move it away and `mc keys add` each anew" in answer.json()["detail"]
+    write_json(file, {"keys": [{"called": "desk"}]})
+    assert "was written by another version" in client.get("/v1/jobs").json()["detail"]
+    file.write_bytes(whole)
+    assert client.get("/v1/jobs").status_code == 200
 
 
 def test_every_key_is_compared_in_constant_time(

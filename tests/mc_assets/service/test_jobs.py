@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,6 +148,28 @@ def test_a_job_is_stopped_while_it_runs_and_while_it_waits(project: Project) -> 
         assert ended["error"] == "stopped by key run"
     # A job that has ended is not stopped again.
     assert client.post(f"/v1/jobs/{first['id']}/cancel").json()["state"] == "stopped"
+
+
+def test_a_job_of_another_machine_is_asked_to_stop_by_a_file_that_it_looks_for(
+    project: Project,
+) -> None:
+    from engine.files import as_files
+    from engine.files.documents import replace as replace_file
+    from engine.files.writing import json_bytes
+    from engine.jobs.recording import queue_job
+    from engine.jobs.stopping import who_stopped
+
+    files = as_files(project.data)
+    here = queue_job(
+        files,
+        **{"kind": "study", "study": "far", "fingerprint": "f", "world": "w", "cells": 1},
+        **{"total": 1, "who": "a terminal", "process": os.getpid()},
+    )
+    there = replace(here, host="elsewhere", state="running")
+    replace_file(files, f"jobs/{here.id}.json", json_bytes(there.to_json()))
+    assert client_of(project).post(f"/v1/jobs/{here.id}/cancel").status_code == 202
+    assert who_stopped(files, here.id) == "key run"
+    files.delete(f"jobs/{here.id}.json")
 
 
 def test_a_key_has_no_more_jobs_than_it_may(project: Project) -> None:

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
+from engine.paper import COMPARISON_SCHEMA, PaperComparison
+from mc_assets.paper.comparison_files import keep_comparison
 from mc_assets.project import Project
 from mc_assets.service.app import make_app
 from tests.mc_assets.service.conftest import keyring
@@ -152,6 +155,37 @@ def test_it_is_used_by_the_keyboard_alone_on_a_phone_and_in_the_dark(opened: Any
         return (a + 0.05) / (b + 0.05); }"""
     )
     assert contrast > 7
+
+
+@pytest.mark.browser
+def test_paper_is_told_beside_what_its_study_assumes_on_a_phone_too(
+    opened: Any, project: Project
+) -> None:
+    names = list(COMPARISON_SCHEMA)
+    for bar, off in ((0, None), (9, 1.5), (20, 6.0)):
+        error = None if off is None else 0.5
+        rows = [
+            ("held-0123456789abcdef", "slippage_bps", 4.0, error, 3.0, 5.0, bar, 1.0, off),
+            ("held-0123456789abcdef", "net_pnl_difference", -9.0, None, None, None, 21, 0.0, None),
+        ]
+        table = pl.DataFrame(rows, schema=dict(COMPARISON_SCHEMA), orient="row").select(names)
+        keep_comparison(project.data, PaperComparison(table), bar)
+    opened.set_viewport_size({"width": 390, "height": 844})
+    opened.keyboard.press("6")
+    sessions = opened.get_by_role("table", name="paper sessions")
+    sessions.locator("tbody tr").first.wait_for(timeout=30_000)
+    told = sessions.locator("tbody tr").all_inner_texts()
+    assert [("drifted" in row, "set 01234567" in row) for row in told] == [
+        (True, True),
+        (False, True),
+    ]
+    # What has drifted is drawn, inside its frame.
+    opened.get_by_role("heading", name="slippage, basis points after each bar").wait_for()
+    opened.locator(".picture .main-svg").first.wait_for(timeout=30_000)
+    drawn = opened.locator(".picture .main-svg").first.bounding_box()
+    frame = opened.locator(".picture").bounding_box()
+    assert drawn["y"] + drawn["height"] <= frame["y"] + frame["height"]
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""Paper sessions under random faults, counted: ``python -m benchmarks.rehearsals``."""

@@ -96,3 +96,14 @@ def test_the_order_engine_that_is_interpreted_trades_as_the_second_one_does(proj
     command += ["-W", "ignore::RuntimeWarning", mutation.WHOLE["execution"]]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("assert True", "passed"), ("assert False", "failed"), ("while True: ...", "too long")],
+)
+def test_tests_pass_fail_or_use_up_their_processor_time(
+    tmp_path: Path, line: str, expected: str
+) -> None:
+    (tmp_path / "test_x.py").write_text(f"def test_x():\n    {line}\n")
+    assert mutation.outcome(tmp_path, ["test_x.py"], 2.0, plain=False) == expected

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from dagster._core.workspace.load import load_workspace_process_context_from_yaml_paths
-from dagster_graphql.test.utils import execute_dagster_graphql
 
 from engine.home import shipped
 from mc_assets.instance import open_instance, using_dagster_home
@@ -39,6 +37,8 @@ AGAIN = """mutation($parent: String!) {
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The workspace as `mc ui` loads it, after `mc ingest`."""
+    from dagster._core.workspace.load import load_workspace_process_context_from_yaml_paths
+
     root = tmp_path_factory.mktemp("own_runs")
     (root / "studies").mkdir()
     (root / "series.yaml").write_text(SERIES)
@@ -65,6 +65,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def ask(workspace: Any, query: str, **variables: str) -> Any:
+    # It takes two seconds to import, which one of the processes that run tests spares.
+    from dagster_graphql.test.utils import execute_dagster_graphql
+
     answer = execute_dagster_graphql(workspace, query, variables=variables)
     assert answer.errors is None, answer.errors
     return json.loads(json.dumps(answer.data))

@@ -9,13 +9,11 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import polars as pl
 import pytest
-from mcp import Client, StdioServerParameters
-from mcp.types import CallToolResult, Tool
 
 from mc_assets.answers.bounded import MOST_CHARACTERS, bounded_rows
 from mc_assets.answers.comparison import compare_studies
@@ -23,10 +21,14 @@ from mc_assets.answers.json_values import plain
 from mc_assets.answers.lineage import study_lineage
 from mc_assets.answers.results import statistics
 from mc_assets.answers.runs import run_study
-from mc_assets.cli.mcp_server import make_server
 from mc_assets.project import Project
 from tests.mc_assets.stored_home import stored_home
 from tests.mc_assets.test_sql_fence import REFUSED
+
+# They take two seconds to import, which one of the processes that run tests spares.
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp.types import CallToolResult, Tool
 
 TOOLS = {"studies", "tables", "ask", "study_statistics", "compare", "explain"}
 
@@ -60,11 +62,19 @@ def refused(project: Project, name: str, **arguments: object) -> str:
     return sentence.text
 
 
+def server_of(project: Project) -> Any:
+    from mc_assets.cli.mcp_server import make_server
+
+    return make_server(project)
+
+
 def called(project: Project, name: str, **arguments: object) -> CallToolResult:
-    return with_client(make_server(project), lambda client: client.call_tool(name, arguments))
+    return with_client(server_of(project), lambda client: client.call_tool(name, arguments))
 
 
 def with_client(server: Any, ask: Callable[[Client], Awaitable[Any]]) -> Any:
+    from mcp import Client
+
     async def talk() -> Any:
         async with Client(server) as client:
             return await ask(client)
@@ -85,7 +95,7 @@ def test_every_tool_is_read_only_and_says_what_it_takes(home: Project) -> None:
     async def ask(client: Client) -> list[Tool]:
         return (await client.list_tools()).tools
 
-    tools = with_client(make_server(home), ask)
+    tools = with_client(server_of(home), ask)
     assert {tool.name for tool in tools} == TOOLS
     for tool in tools:
         assert tool.annotations is not None
@@ -197,6 +207,8 @@ def test_an_empty_table_is_complete() -> None:
 def test_the_reference_client_talks_to_the_command_over_its_input_and_output(
     home: Project,
 ) -> None:
+    from mcp import StdioServerParameters
+
     places = {name: value for name, value in os.environ.items() if name.startswith("MC_")}
     code = "from mc_assets.cli import main; main()"
     command = StdioServerParameters(

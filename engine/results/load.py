@@ -237,8 +237,9 @@ def _numbers(
 ) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """Tables of the study's own numbers: of its parameter sets, and of its seeds."""
     sets = {"set_id": set_ids.tolist(), "parameter_set": np.arange(len(set_ids), dtype=np.int32)}
-    order = {"seed": seeds, "_position": np.arange(len(seeds), dtype=np.int64)}
-    return pl.LazyFrame(sets), pl.LazyFrame(order)
+    # Of millions of seeds the numbers are made where they are asked for.
+    order = pl.LazyFrame({"seed": seeds}).with_row_index("_position")
+    return pl.LazyFrame(sets), order.with_columns(pl.col("_position").cast(pl.Int64))
 
 
 def _numbered(

@@ -61,16 +61,20 @@ class _Place:
 
     Parameters
     ----------
-    sets, paths : ndarray of int64
-        Numbers of its sets and of its paths in the study; sets ascend.
-    part_sets, part_paths : ndarray of int64
-        Their positions in the part.
+    sets : ndarray of int64
+        Numbers of its sets in the study, ascending.
+    paths : range or ndarray of int64
+        Numbers of its paths in the study.
+    part_sets : ndarray of int64
+        Positions of the sets in the part.
+    part_paths : range or ndarray of int64
+        Positions of the paths in the part.
     """
 
     sets: Integers
-    paths: Integers
+    paths: range | Integers
     part_sets: Integers
-    part_paths: Integers
+    part_paths: range | Integers
 
 
 class StoredColumns:
@@ -167,17 +171,17 @@ class StoredColumns:
         if paths is None:
             paths = range(self.paths)
         there = [self._within(place, sets, paths) for place in self._places]
-        cells = sum((last - first) * len(into) for first, last, into, _ in there)
+        cells = sum((last - first) * _length(into) for first, last, into, _ in there)
         whole = cells == len(sets) * len(paths) and not self.failed
         held = None if whole else np.zeros((len(sets), len(paths)), dtype=np.bool_)
         found = {name: np.empty((len(sets), len(paths))) for name in wanted}
         for number, (first, last, of_paths, some) in enumerate(there):
-            if first == last or not len(of_paths):
+            if first == last or not _length(of_paths):
                 continue
             of_sets = self._places[number].sets[first:last] - sets.start
-            into: Any = (_run(of_sets), _run(of_paths))
+            into: Any = (_run(of_sets), of_paths if isinstance(of_paths, slice) else _run(of_paths))
             if not any(isinstance(one, slice) for one in into):
-                into = np.ix_(of_sets, of_paths)
+                into = np.ix_(*into)
             for name, values in found.items():
                 values[into] = self._shelf.take(self._held[name][number], first, last)[:, some]
             if held is not None:
@@ -221,7 +225,7 @@ class StoredColumns:
                     place = self._places[first + k]
                     part = values[ends[k] : ends[k + 1]].reshape(-1, len(manifest.sets))
                     if len(place.part_paths) < len(part):
-                        part = part[place.part_paths]
+                        part = part[_slice(place.part_paths)]
                     taken[name].append(self._shelf.put(part.T[place.part_sets]))
         self._held |= taken
 
@@ -240,8 +244,10 @@ class StoredColumns:
             yield first, len(self._pieces)
 
     def _placed(self) -> Iterator[_Place]:
-        order = np.argsort(self._seeds)
-        ascending = self._seeds[order]
+        ascending, order = self._seeds, None
+        if not (self._seeds[1:] > self._seeds[:-1]).all():
+            order = np.argsort(self._seeds)
+            ascending = self._seeds[order]
         each = np.arange(self._summary.paths_per_seed, dtype=np.int64)
         numbers = {name: number for number, name in enumerate(self._set_ids.tolist())}
         known: dict[str, Integers] = {}
@@ -253,23 +259,27 @@ class StoredColumns:
                     if name in numbers:
                         own[numbers[name]] = place
                 known[manifest.sets_hash] = own
-            of_study = order[np.searchsorted(ascending, piece.seeds)]
+            of_study = np.searchsorted(ascending, piece.seeds)
+            of_study = of_study if order is None else order[of_study]
             of_part = np.searchsorted(manifest.seeds, piece.seeds)
             yield _Place(
                 piece.sets,
-                (of_study[:, None] * len(each) + each).ravel(),
+                _compact((of_study[:, None] * len(each) + each).ravel()),
                 known[manifest.sets_hash][piece.sets],
-                (of_part[:, None] * len(each) + each).ravel(),
+                _compact((of_part[:, None] * len(each) + each).ravel()),
             )
 
     @staticmethod
     def _within(
         place: _Place, sets: range, paths: range
-    ) -> tuple[int, int, Integers, slice | NDArray[np.bool_]]:
+    ) -> tuple[int, int, slice | Integers, slice | NDArray[np.bool_]]:
         """Return which of a piece's sets and paths are wanted: where these belong, and which."""
         first, last = np.searchsorted(place.sets, [sets.start, sets.stop]).tolist()
-        if len(place.paths) and place.paths.min() >= paths.start and place.paths.max() < paths.stop:
-            return first, last, place.paths - paths.start, slice(None)
+        if isinstance(place.paths, range):
+            begin = min(max(place.paths.start, paths.start), place.paths.stop)
+            end = max(min(place.paths.stop, paths.stop), begin)
+            own = slice(begin - place.paths.start, end - place.paths.start)
+            return first, last, slice(begin - paths.start, end - paths.start), own
         some = (place.paths >= paths.start) & (place.paths < paths.stop)
         return first, last, place.paths[some] - paths.start, some
 
@@ -306,3 +316,18 @@ def _run(numbers: Integers) -> slice | Integers:
     if steps[0] > 0 and (steps == steps[0]).all():
         return slice(int(numbers[0]), int(numbers[-1]) + 1, int(steps[0]))
     return numbers
+
+
+def _compact(numbers: Integers) -> range | Integers:
+    """Return numbers that count up by one as a range, which takes no memory."""
+    if len(numbers) and (np.diff(numbers) == 1).all():
+        return range(int(numbers[0]), int(numbers[-1]) + 1)
+    return numbers
+
+
+def _slice(numbers: range | Integers) -> slice | Integers:
+    return slice(numbers.start, numbers.stop) if isinstance(numbers, range) else numbers
+
+
+def _length(numbers: slice | Integers) -> int:
+    return numbers.stop - numbers.start if isinstance(numbers, slice) else len(numbers)

@@ -203,9 +203,8 @@ def _counted_in_columns(rows: Rows, stored: StoredColumns) -> pl.DataFrame:
     )
     alike = pl.col("set_id", *rows.parameters, "_error").first()
     added = counted.group_by("parameter_set").agg(alike, *known, pl.col("_first").min())
-    return added.with_columns((pl.col("_total") / pl.col("_ok")).alias("_mean")).sort(
-        "parameter_set"
-    )
+    mean = (pl.col("_total") / pl.col("_ok")).alias("_mean")
+    return added.with_columns(mean).drop("_total").sort("parameter_set")
 
 
 def _pieces(rows: Rows, stored: StoredColumns) -> Iterator[tuple[range, range]]:

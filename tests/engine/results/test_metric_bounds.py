@@ -63,7 +63,7 @@ def test_statistics_and_the_error_budget_of_a_study_keep_the_bounds() -> None:
 def test_a_normal_tail_of_too_few_paths_has_a_value_and_no_interval(
     paths: int, stated: bool
 ) -> None:
-    values = np.random.Generator(np.random.Philox(key=3)).exponential(size=paths)
+    values = np.random.Generator(np.random.Philox(key=3)).normal(size=paths)
     entry = value_at_risk("net_pnl", 0.95, "normal")
     found = outcomes("net_pnl", values)
     made = entry.estimates(entry.of(found), 0.95)[0]

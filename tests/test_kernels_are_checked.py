@@ -73,6 +73,7 @@ CHECKED_BY = {
     "engine/execution/matching.py": TWIN,
     "engine/execution/linked.py": "tests/engine/jobs/test_metric_groups.py",
     "engine/execution/liquidation.py": TWIN,
+    "engine/execution/lone_fills.py": "tests/engine/execution/test_lone_market_orders.py",
     "engine/execution/lots.py": "tests/engine/execution/test_exact_accounts.py",
     "engine/execution/marks.py": "tests/engine/execution/test_marks.py",
     "engine/execution/metrics.py": METRICS,

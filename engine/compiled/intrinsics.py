@@ -10,7 +10,17 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-__all__ = ["as_bits", "as_float", "borrow", "fma", "high_product", "keep_apart", "seldom"]
+__all__ = [
+    "as_bits",
+    "as_float",
+    "bit_count",
+    "borrow",
+    "fma",
+    "high_product",
+    "keep_apart",
+    "seldom",
+    "trailing_zeros",
+]
 
 A = TypeVar("A")
 
@@ -55,6 +65,24 @@ def _high_product(typing_context: Any, a: Any, b: Any) -> Any:
         return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
 
     return types.uint64(types.uint64, types.uint64), code
+
+
+def _bit_count(typing_context: Any, bits: Any) -> Any:
+    """Return how many bits of a uint64 are set."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), code
+
+
+def _trailing_zeros(typing_context: Any, bits: Any) -> Any:
+    """Return the place of the lowest bit of a uint64 that is set; 64 where none is."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), code
 
 
 def _seldom(typing_context: Any, condition: Any) -> Any:
@@ -109,6 +137,8 @@ fma = cast("Callable[[float, float, float], float]", intrinsic(_fma))
 as_bits = cast("Callable[[float], np.uint64]", intrinsic(_as_bits))
 as_float = cast("Callable[[np.uint64], float]", intrinsic(_as_float))
 high_product = cast("Callable[[np.uint64, np.uint64], np.uint64]", intrinsic(_high_product))
+bit_count = cast("Callable[[np.uint64], int]", intrinsic(_bit_count))
+trailing_zeros = cast("Callable[[np.uint64], int]", intrinsic(_trailing_zeros))
 keep_apart = cast("Callable[[], None]", intrinsic(_keep_apart))
 seldom = cast("Callable[[bool], bool]", intrinsic(_seldom))
 borrow = cast("Callable[[A], A]", intrinsic(_borrow))

@@ -17,6 +17,7 @@ from numba.core.typing.templates import ConcreteTemplate, infer_global, signatur
 from numba.extending import intrinsic, models, register_model
 
 __all__ = [
+    "any_reaches",
     "each",
     "four",
     "four_at",
@@ -143,6 +144,16 @@ def _side_by_side(builder: Any, values: Any) -> Any:
     return lanes
 
 
+def _any_reaches(typing_context: Any, lanes: Any, others: Any) -> Any:
+    """Whether any of the four numbers is its neighbour or more."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bits = builder.bitcast(builder.fcmp_ordered(">=", *arguments), ir.IntType(4))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(4), 0))
+
+    return types.boolean(_LANES, _LANES), code
+
+
 def _of_each_pair(sign: str) -> Any:
     def typed(typing_context: Any, a: Any, b: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -186,6 +197,7 @@ four_at: Any = intrinsic(_four_at)
 put_four: Any = intrinsic(_put_four)
 four: Any = intrinsic(_four)
 four_times: Any = intrinsic(_four_times)
+any_reaches: Any = intrinsic(_any_reaches)
 each: Any = intrinsic(_each)
 higher: Any = intrinsic(_of_each_pair(">"))
 lower: Any = intrinsic(_of_each_pair("<"))

@@ -66,6 +66,7 @@ from engine.execution.layout import (
     WATCH,
 )
 from engine.execution.liquidation import forced_slot, is_below_maintenance
+from engine.execution.lone_fills import fill_alone
 from engine.execution.marks import exit_quote, is_symbol
 from engine.execution.matching import any_touched
 from engine.execution.metrics import summarise
@@ -92,11 +93,13 @@ __all__ = ["finish", "open_path", "start", "trade_bar", "trade_close"]
 @part
 def open_path(s: Simulation) -> None:
     """Look over a new path: where prices reach zero, every position must be watched."""
-    s.counts[DIPS] = 0
+    above, asked = 0, 0
     for symbol in range(s.path.shape[0]):
-        for bar in range(first_trading_bar(s), s.path.shape[2]):
-            if not s.path[symbol, 2, bar] > 0.0:
-                s.counts[DIPS] = 1
+        lows = s.path[symbol, 2, first_trading_bar(s) :]
+        asked += lows.shape[0]
+        for bar in range(lows.shape[0]):
+            above += lows[np.uint64(bar)] > 0.0
+    s.counts[DIPS] = above < asked
 
 
 @part
@@ -141,7 +144,8 @@ def _work_bar(s: Simulation, bar: int) -> None:
     lone = _is_lone_market_order(s, bar)
     if lone:
         # Most fills of most strategies: what else a bar can hold is not looked for.
-        fill_order(s, 0, s.path[0, OPEN, bar], bar, AT_OPEN, float(MARKET), True)
+        if not fill_alone(s, bar):
+            fill_order(s, 0, s.path[0, OPEN, bar], bar, AT_OPEN, float(MARKET), True)
         watch(s)
         if s.counts[PENDING] == 0 and s.counts[WATCH] == 0:
             s.counts[HEARD] = s.counts[NEXT_ID]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.compiled.intrinsics import keep_apart
 from engine.compiled.lanes import four_at, four_times, put_four
 from engine.execution.calling import part, rare
@@ -82,8 +85,7 @@ def mark_until(s: Simulation, end: int) -> None:
     else:
         cash = s.account[CASH]
         first = first_trading_bar(s)
-        for place in range(start - first, end - first):
-            s.curve[place] = cash
+        _fill(s.curve, cash, start - first, end - first)
     s.counts[MARKED] = end
 
 
@@ -93,13 +95,32 @@ def _mark(s: Simulation, symbol: int, value: float, first: bool, start: int, end
     curve, closes, cash = s.curve, s.path[symbol, 3], s.account[CASH]
     values, cashes = four_times(value), four_times(cash)
     before = first_trading_bar(s)
-    whole = end - (end - start) % 4
+    if first and end - start >= 4:
+        # The last four may overlap those before, and are the same again.
+        for bar in range(start, end - 4, 4):
+            put_four(curve, bar - before, cashes + values * four_at(closes, bar))
+        put_four(curve, end - 4 - before, cashes + values * four_at(closes, end - 4))
+        return
+    whole = start if first else end - (end - start) % 4
     for bar in range(start, whole, 4):
-        others = cashes if first else four_at(curve, bar - before)
+        others = four_at(curve, bar - before)
         put_four(curve, bar - before, others + values * four_at(closes, bar))
     for bar in range(whole, end):
-        others = cash if first else curve[bar - before]
-        curve[bar - before] = others + value * closes[bar]
+        other = cash if first else curve[bar - before]
+        curve[bar - before] = other + value * closes[bar]
+
+
+@part
+def _fill(curve: NDArray[np.float64], value: float, start: int, end: int) -> None:
+    """Write one value from `start` to before `end`."""
+    if end - start < 4:
+        for place in range(start, end):
+            curve[place] = value
+        return
+    values = four_times(value)
+    for place in range(start, end - 4, 4):
+        put_four(curve, place, values)
+    put_four(curve, end - 4, values)
 
 
 @rare

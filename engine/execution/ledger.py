@@ -69,7 +69,7 @@ from engine.execution.marks import is_symbol, mark_range
 from engine.execution.orders import cancel_children
 from engine.execution.state import Simulation
 
-__all__ = ["book_fill"]
+__all__ = ["book_fill", "close_lot", "open_lot", "pay"]
 
 
 @part
@@ -116,10 +116,7 @@ def book_fill(
     account, position = s.account, s.positions[symbol]
     point = s.rules[symbol, MULTIPLIER] * exchange
     unpaid = is_unpaid(s, symbol)
-    account[CASH] -= (0.0 if unpaid else units * price * point) + commission
-    account[COMMISSION_PAID] += commission
-    account[SLIPPAGE_PAID] += abs(units) * point * abs(price - reference)
-    account[TRADED_VALUE] += abs(units) * point * abs(price)
+    pay(s, symbol, units, price, reference, point, commission)
     per_unit = commission / abs(units)
     after = position_after(s, symbol, units)
     position[LARGEST_FILL] = max(position[LARGEST_FILL], abs(units))
@@ -136,7 +133,7 @@ def book_fill(
         closed = -left if rest * held > 0.0 else held
         if unpaid:
             account[CASH] += closed * (price - lot[LOT_PRICE]) * point
-        _close_lot(s, symbol, lot, closed, price, point, per_unit, bar, closes_before, tag)
+        close_lot(s, symbol, lot, closed, price, point, per_unit, bar, closes_before, tag)
         position[COST] -= closed * lot[LOT_PRICE]
         if rest * held > 0.0:
             lot[LOT_UNITS] = rest
@@ -148,7 +145,7 @@ def book_fill(
             left = rest
     position[UNITS] = after
     if left != 0.0:
-        _open_lot(s, symbol, left, price, point, per_unit, bar, opens_from, order, tag)
+        open_lot(s, symbol, left, price, point, per_unit, bar, opens_from, order, tag)
     if position[OPEN_LOTS] == 0.0:
         # Sums of fractions leave dust; a closed position holds exactly nothing.
         position[UNITS] = 0.0
@@ -158,6 +155,27 @@ def book_fill(
     elif s.rules[symbol, LOT_DENOMINATOR] == 0.0 and left != units:
         _add_up(s, symbol)
     return left
+
+
+@part
+def pay(
+    s: Simulation,
+    symbol: int,
+    units: float,
+    price: float,
+    reference: float,
+    point: float,
+    commission: float,
+) -> None:
+    """Pay for a fill of signed `units` out of the cash, and count what it cost.
+
+    `point` is account currency per point of price and unit.
+    """
+    account = s.account
+    account[CASH] -= (0.0 if is_unpaid(s, symbol) else units * price * point) + commission
+    account[COMMISSION_PAID] += commission
+    account[SLIPPAGE_PAID] += abs(units) * point * abs(price - reference)
+    account[TRADED_VALUE] += abs(units) * point * abs(price)
 
 
 @rare
@@ -221,7 +239,7 @@ def _resize_children(s: Simulation, parent: float, quantity: float) -> None:
 
 
 @part
-def _open_lot(
+def open_lot(
     s: Simulation,
     symbol: int,
     units: float,
@@ -233,6 +251,7 @@ def _open_lot(
     order: float,
     tag: float,
 ) -> None:
+    """Open a lot of signed `units` behind the others; `commission` is that of each unit."""
     position = s.positions[symbol]
     slot = _free_slot(s, symbol)
     if slot < 0:
@@ -252,7 +271,7 @@ def _open_lot(
 
 
 @part
-def _close_lot(
+def close_lot(
     s: Simulation,
     symbol: int,
     lot: NDArray[np.float64],
@@ -326,13 +345,13 @@ def _range_of(s: Simulation, symbol: int, start: int, end: int) -> tuple[float, 
         return mark_range(s, symbol, start, end)
     highs, lows = s.path[symbol, 1], s.path[symbol, 2]
     top, bottom = -math.inf, math.inf
-    whole = start + max(end - start, 0) // 4 * 4
-    if start < whole:
-        tops, bottoms = four_at(highs, start), four_at(lows, start)
-        for bar in range(start + 4, whole, 4):
-            tops = higher(tops, four_at(highs, bar))
-            bottoms = lower(bottoms, four_at(lows, bar))
-        top, bottom = highest(tops), lowest(bottoms)
-    for bar in range(whole, end):
-        top, bottom = max(top, highs[bar]), min(bottom, lows[bar])
-    return top, bottom
+    if end - start < 4:
+        for bar in range(start, end):
+            top, bottom = max(top, highs[bar]), min(bottom, lows[bar])
+        return top, bottom
+    # The last four may overlap those before: an extreme does not mind.
+    tops, bottoms = four_at(highs, end - 4), four_at(lows, end - 4)
+    for bar in range(start, end - 4, 4):
+        tops = higher(tops, four_at(highs, bar))
+        bottoms = lower(bottoms, four_at(lows, bar))
+    return highest(tops), lowest(bottoms)

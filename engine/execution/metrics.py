@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.compiled.elementary import exp, log
 from engine.compiled.intrinsics import keep_apart
 from engine.compiled.lanes import (
+    any_reaches,
     four,
     four_at,
     four_times,
@@ -211,14 +212,24 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
     longest = 0
     peak_bar = -1
     first = 0
+    floors, lows = four_times(floor), four_times(peak)
     while first < bars:
         if first < whole:
             a, b = four_at(curve, first), four_at(curve, first + 4)
-            if highest(higher(a, b)) < floor:
+            upper, under = higher(a, b), lower(a, b)
+            if not any_reaches(upper, floors):
                 # No new peak among eight bars, as among most: only their lowest counts.
-                lowest_since = min(lowest_since, lowest(lower(a, b)))
+                lows = lower(lows, under)
                 first += 8
                 continue
+            lowest_since = lowest(lows)
+            if lowest_since == peak and lowest(under) == peak and highest(upper) == peak:
+                # Nothing is held since the peak.
+                peak_bar = first + 7
+                first += 8
+                continue
+        else:
+            lowest_since = lowest(lows)
         for bar in range(first, min(first + 8, bars)):
             equity = curve[bar]
             if equity >= floor:
@@ -232,7 +243,9 @@ def _drawdown(s: Simulation, out: NDArray[np.float64]) -> None:
                 peak_bar = bar
             else:
                 lowest_since = min(lowest_since, equity)
+        floors, lows = four_times(floor), four_times(lowest_since)
         first += 8
+    lowest_since = lowest(lows)
     if lowest_since < peak:
         worst = min(worst, lowest_since / peak - 1.0)
         longest = max(longest, bars - 1 - peak_bar)

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.execution.calling import part
+from engine.execution.calling import hook, part
 from engine.execution.handles import UNGIVEN, order_target_percent
 from engine.execution.orders import GOOD_TILL_CANCELLED
 from engine.execution.state import Simulation, first_trading_bar
 
-__all__ = ["follow_signals"]
+__all__ = ["changes_target", "follow_signals"]
+
+
+def changes_target(symbol_count: int) -> Callable[..., bool]:
+    """Return ``acts(t, s, p, r, rows)``: whether a target is another than at the bar before.
+
+    At the first trading bar, where it is compared with no position, `follow_signals` is asked
+    whatever this says.
+    """
+
+    @hook
+    def acts(t: int, s: Simulation, p: Any, r: Any, rows: NDArray[np.float64]) -> bool:
+        bars = s.path.shape[2]
+        first = rows.shape[0] - symbol_count * bars
+        changed = False
+        for symbol in range(symbol_count):
+            at = first + symbol * bars + t
+            changed |= rows[np.uint64(at)] != rows[np.uint64(at - 1)]
+        return changed
+
+    return acts
 
 
 @part

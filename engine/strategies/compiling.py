@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.execution.calling import hook, part, users_hook
 from engine.execution.linked import broker_calls
-from engine.execution.signals import follow_signals
+from engine.execution.signals import changes_target, follow_signals
 from engine.strategies.hook_text import HookText, StrategyError
 from engine.strategies.indicator import indicators_in
 from engine.strategies.indicator_code import check_fill
@@ -61,10 +61,13 @@ def compile_hooks(cls: type[Strategy], fields: tuple[str, ...], symbol_count: in
     for name in ("on_start", "on_bar", "on_finish"):
         if name in found:
             namespace = namespace_of(found[name])
-            function = rewrite_hook(
+            rewritten = rewrite_hook(
                 cls, name, fields=fields, symbol_count=symbol_count, namespace=namespace
             )
-            compiled[name] = users_hook(function)
+            compiled[name] = users_hook(rewritten.function)
+            if rewritten.acts is not None:
+                compiled["acts"] = hook(rewritten.acts.function)
+                compiled["bars_back"] = rewritten.acts.bars_back
         else:
             compiled[name] = _keep_state
     state = [
@@ -81,6 +84,7 @@ def compile_hooks(cls: type[Strategy], fields: tuple[str, ...], symbol_count: in
         signals = rewrite_signals(cls, fields=fields, symbol_count=symbol_count, namespace=names)
         compiled["signals"] = fill_targets(users_hook(signals), symbol_count)
         compiled["on_bar"] = follow_signals
+        compiled["acts"], compiled["bars_back"] = changes_target(symbol_count), 1
     casts = [cast_of(parameter, f"row[{i}]") for i, parameter in enumerate(cls.parameters.values())]
     count = sum(len(indicator.outputs) for indicator in cls.indicators.values())
     return Hooks(

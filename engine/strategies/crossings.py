@@ -9,10 +9,14 @@ from typing import Any, TypeAlias
 from engine.strategies.hook_text import HookText
 from engine.strategies.syntax import load
 
-__all__ = ["crossing"]
+__all__ = ["Crossing", "crossing"]
 
 #: What makes a read of a series, some bars back.
 Reader: TypeAlias = Callable[[ast.expr | None], ast.expr]
+
+
+class Crossing(ast.BoolOp):
+    """The comparisons of a crossing, which holds at few bars."""
 
 
 def crossing(
@@ -64,7 +68,7 @@ def crossing(
     was: ast.cmpop = ast.Lt() if above else ast.Gt()
     if touch:
         was = ast.LtE() if above else ast.GtE()
-    return ast.BoolOp(
+    return Crossing(
         ast.And(),
         [ast.Compare(before[0], [was], [before[1]]), ast.Compare(now[0], [is_now], [now[1]])],
     )

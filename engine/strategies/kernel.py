@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compiled.intrinsics import bit_count, trailing_zeros
 from engine.compiled.kernel import kernel
 from engine.compiled.views import floats_at, integers_at
 from engine.execution.calling import hook
@@ -18,6 +19,12 @@ from engine.execution.state import first_trading_bar, simulation_at
 __all__ = ["SIMULATE_ARGUMENTS", "EventLoop", "Hooks", "make_event_loop"]
 
 SIMULATE_ARGUMENTS = 6
+# Bars that are asked about at once, a bit each.
+_BLOCK: Final = 64
+# Of a block: where a hook may act on more bars, asking costs more than it saves, and so many pass
+# by without.
+_BUSY: Final = 24
+_PASSED_BY: Final = 1024
 
 
 class Hooks(NamedTuple):
@@ -33,6 +40,8 @@ class Hooks(NamedTuple):
     on_start: Callable[..., Any]
     on_bar: Callable[..., Any]
     on_finish: Callable[..., Any]
+    acts: Callable[..., bool] | None = None  # as of `engine.strategies.quiet_bars.Acts`
+    bars_back: int = 0
 
 
 class EventLoop(NamedTuple):
@@ -64,6 +73,9 @@ def make_event_loop(hooks: Hooks, broker: BrokerCalls) -> EventLoop:
     closes_now = hooks.closes_now
     _, start, trade_bar, trade_close, finish = broker
 
+    each_bar = _every_bar if hooks.acts is None else _bars_that_act(hooks.acts, hooks.bars_back)
+    loop = each_bar(on_bar, trade_bar, trade_close, closes_now)
+
     @hook
     def trade(
         frame: int, values: NDArray[np.float64], parameters: int, row_of: int, metrics: int
@@ -72,17 +84,9 @@ def make_event_loop(hooks: Hooks, broker: BrokerCalls) -> EventLoop:
         s = simulation_at(frame)
         p = decode(floats_at(parameters, parameter_count))
         r = rows_of(integers_at(row_of, row_count), s.path.shape[2])
-        same_close = s.rules[0, SAME_CLOSE] != 0.0
         signals(s, p, r, values)
         first, last = first_trading_bar(s), s.path.shape[2] - 1
-        state = on_start(first - 1, s, p, r, values, initial())
-        for t in range(first, last + 1):
-            if s.counts[ACTIVE] != 0:
-                trade_bar(frame, t)
-            state = on_bar(t, s, p, r, values, state)
-            at_once = same_close or (closes_now and s.counts[AT_ONCE] != 0)
-            if at_once and s.counts[PENDING] != 0:
-                trade_close(frame, t)
+        state = loop(frame, first, p, r, values, on_start(first - 1, s, p, r, values, initial()))
         on_finish(last, s, p, r, values, state)
         finish(frame, metrics)
 
@@ -106,3 +110,83 @@ def make_event_loop(hooks: Hooks, broker: BrokerCalls) -> EventLoop:
         return 0
 
     return EventLoop(simulate, simulate_raising)
+
+
+def _every_bar(on_bar: Any, trade_bar: Any, trade_close: Any, closes_now: bool) -> Any:
+    """Return the loop over the bars of a strategy that is asked at each of them."""
+
+    @hook
+    def loop(frame: int, first: int, p: Any, r: Any, values: Any, state: Any) -> Any:
+        s = simulation_at(frame)
+        same_close = s.rules[0, SAME_CLOSE] != 0.0
+        for t in range(first, s.path.shape[2]):
+            if s.counts[ACTIVE] != 0:
+                trade_bar(frame, t)
+            state = on_bar(t, s, p, r, values, state)
+            at_once = same_close or (closes_now and s.counts[AT_ONCE] != 0)
+            if at_once and s.counts[PENDING] != 0:
+                trade_close(frame, t)
+        return state
+
+    return loop
+
+
+def _bars_that_act(acts: Any, bars_back: int) -> Any:
+    """Return what makes the loop of a strategy that is asked where it may act, and has no state.
+
+    The same calls in the same order as of `_every_bar`, without those that would change nothing.
+    """
+
+    @hook
+    def acting(t: int, s: Any, p: Any, r: Any, values: Any) -> np.uint64:
+        """Bit k: whether the strategy may act at bar t + k."""
+        found = np.uint64(0)
+        for place in range(_BLOCK):
+            found |= np.uint64(acts(t + place, s, p, r, values)) << np.uint64(place)
+        return found
+
+    def made(on_bar: Any, trade_bar: Any, trade_close: Any, closes_now: bool) -> Any:
+        @hook
+        def loop(frame: int, first: int, p: Any, r: Any, values: Any, state: Any) -> Any:
+            s = simulation_at(frame)
+            bars = s.path.shape[2]
+            same_close = s.rules[0, SAME_CLOSE] != 0.0
+            t, base, end, asked = first, first, first, np.uint64(0)
+            # Up to this bar the hook is called without asking.
+            until = max(first + 1, bars_back) if bars - _BLOCK >= bars_back else bars
+            stride = 1
+            while t < bars:
+                for bar in range(t, until):
+                    if s.counts[ACTIVE] != 0:
+                        trade_bar(frame, bar)
+                    state = on_bar(bar, s, p, r, values, state)
+                    at_once = same_close or (closes_now and s.counts[AT_ONCE] != 0)
+                    if at_once and s.counts[PENDING] != 0:
+                        trade_close(frame, bar)
+                t = until
+                if s.counts[ACTIVE] != 0:
+                    # Bars of orders or of what is watched are worked one by one; the longer that
+                    # lasts, the later it is looked at again.
+                    until = min(t + stride, bars)
+                    stride = min(2 * stride, _BLOCK)
+                    continue
+                stride = 1
+                while t < bars:
+                    if t >= end:
+                        # The last blocks overlap, so that none is short.
+                        base, end = min(t, bars - _BLOCK), min(t + _BLOCK, bars)
+                        asked = acting(base, s, p, r, values)
+                        if bit_count(asked) > _BUSY:
+                            until = min(t + _PASSED_BY, bars)
+                            break
+                    ahead = asked >> np.uint64(t - base)
+                    if ahead != 0:
+                        t += trailing_zeros(ahead)
+                        until = t + 1
+                        break
+                    t = end
+            return state
+
+        return loop
+
+    return made

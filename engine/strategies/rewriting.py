@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,11 +23,19 @@ from engine.strategies.hook_rewriter import HANDLES, HookRewriter
 from engine.strategies.hook_text import HookText, StrategyError
 from engine.strategies.order_calls import order_call
 from engine.strategies.purity import check_purity
+from engine.strategies.quiet_bars import Acts, when_it_acts
 from engine.strategies.series import crossed_above, crossed_below
 from engine.strategies.strategy import Strategy
 from engine.strategies.syntax import call, is_negative, load, read
 
-__all__ = ["HANDLES", "rewrite_hook"]
+__all__ = ["HANDLES", "Rewritten", "rewrite_hook"]
+
+
+class Rewritten(NamedTuple):
+    """A hook of plain arrays, and at which bars it may act; None: at any."""
+
+    function: Callable[..., Any]
+    acts: Acts | None
 
 
 def rewrite_hook(
@@ -37,7 +45,7 @@ def rewrite_hook(
     fields: tuple[str, ...],
     symbol_count: int,
     namespace: dict[str, Any],
-) -> Callable[..., Any]:
+) -> Rewritten:
     """Return a hook as a function ``(t, simulation, parameters, rows, values, state) -> state``.
 
     Parameters
@@ -63,7 +71,8 @@ def rewrite_hook(
     hook = HookText(cls.hooks()[name])
     definition = hook.definition()
     rewriter = _Rewriter(cls, name, hook, definition, fields, symbol_count, namespace)
-    module = ast.Module(body=[rewriter.function()], type_ignores=[])
+    rewritten = rewriter.function()
+    module = ast.Module(body=[rewritten], type_ignores=[])
     ast.fix_missing_locations(module)
     scope = dict(namespace)
     scope.update(_RUNTIME)
@@ -71,7 +80,8 @@ def rewrite_hook(
     exec(compile(module, hook.file, "exec"), scope)
     function = scope[name]
     assert isinstance(function, types.FunctionType)
-    return function
+    of_bars = name == "on_bar" and cls.offered is None and not cls.state
+    return Rewritten(function, when_it_acts(rewritten, scope) if of_bars else None)
 
 
 _RUNTIME: dict[str, Any] = {

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.bars import Bars
-from engine.calibration.garch_start import garch_start
 from engine.errors import Refusal
 
 __all__ = ["with_start_variance"]
@@ -30,6 +29,9 @@ def with_start_variance(options: Mapping[str, Any], bars: tuple[Bars, ...]) -> d
     given = dict(options)
     if given.get("start_variance") != "garch":
         return given
+    # Estimating needs SciPy, which takes a tenth of the start of a study that does not ask for it.
+    from engine.calibration.garch_start import garch_start
+
     if not bars:
         raise Refusal("start_variance", "'garch'", "with a `symbol`")
     try:

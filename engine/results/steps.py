@@ -38,6 +38,8 @@ _MOST_THREADS: Final = 4
 
 # Paths of a part: influences of as many tell the error of a history (`error_budget`).
 _PART_PATHS: Final = 131_072
+# Paths of a set that are held: parts are read again for every sum, which takes longer.
+_MOST_PATHS: Final = 1_000_000
 
 
 class Step(Protocol):
@@ -220,6 +222,6 @@ def read_steps(
 
 def _too_large(rows: Rows, keys: list[str], columns: list[str]) -> bool:
     """Tell whether one parameter set has more outcomes than are held at once."""
-    most = max(held_at_once(len(columns)), 2 * _PART_PATHS)
+    most = max(held_at_once(len(columns)), _MOST_PATHS)
     stored = rows.stored
     return read_in_columns(rows, keys, columns) and stored is not None and stored.paths > most

@@ -60,6 +60,7 @@ def test_a_set_that_is_read_in_parts_has_every_statistic_to_the_twelfth_digit(
     budget = found.error_budget(names=["sharpe"])
     monkeypatch.setattr(read_outcomes, "_MOST_NUMBERS", 1)
     monkeypatch.setattr(steps, "_PART_PATHS", 15)
+    monkeypatch.setattr(steps, "_MOST_PATHS", 1)
     read, whole = set(), read_outcomes.read_outcomes
 
     def counted(*given: Any, **named: Any) -> Any:

@@ -157,7 +157,13 @@ class Policy:
 
     @property
     def limits(self) -> NDArray[np.float64]:
-        """Largest position of each symbol, in units."""
+        """Largest position of each symbol.
+
+        Returns
+        -------
+        ndarray of float64, shape (symbols,)
+            In units.
+        """
         return np.asarray(_of_symbols(self.numbers)[:, deciding.LIMIT])
 
     @property

@@ -108,7 +108,13 @@ class Replay:
 
     @property
     def legs(self) -> pl.DataFrame | None:
-        """Its closed legs, a row each, where it traded options; else None."""
+        """Its closed legs, where it traded options.
+
+        Returns
+        -------
+        polars.DataFrame or None
+            `trades`, a row a leg; None of a simulation without options.
+        """
         return self.trades if "rest_pnl" in self.trades.columns else None
 
 

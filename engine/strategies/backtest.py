@@ -75,7 +75,7 @@ class Backtest:
         One row per event of an order (submitted, filled, cancelled, expired or rejected with its
         reason): ``bar``, ``order``, ``symbol``, ``kind``, ``event``, ``units``, ``price``,
         ``commission``, ``size``. Units of a submitted order are as it was given: `size` says
-        whether they are units, units of an exit (``reduce``: at most what is held), a target, a
+        whether they are units, units of an exit (`reduce`: at most what is held), a target, a
         share of equity or the side of a position that the sizing rule makes. Its price is its
         limit or stop.
     bars : polars.DataFrame

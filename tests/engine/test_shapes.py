@@ -72,7 +72,8 @@ def entries_of(cls: type, name: str) -> Iterator[Entry]:
         function = getattr(value, plain.get(type(value), "__call__"), None)
         function = value if inspect.isfunction(value) else function
         if not key.startswith("_") and _is_array(function):
-            yield _returned(f"{name}.{key}", function)
+            entry = _returned(f"{name}.{key}", function)
+            yield entry if entry.text else Entry(entry.label, _said_of(key, cls.__doc__ or ""))
 
 
 def _parts(cls: type) -> list[type]:
@@ -110,7 +111,7 @@ def _returned(label: str, function: Any) -> Entry:
 
 
 def _said_of(field: str, page: str) -> str:
-    """What the Parameters section says of one field."""
+    """What the page of a class says of one field or attribute."""
     head = rf"^(?:\w+, )*{field}(?:, \w+)* : "
     found = re.search(rf"{head}.*?(?=^\S|\Z)", inspect.cleandoc(page), re.DOTALL | re.MULTILINE)
     return found[0] if found else ""
@@ -181,6 +182,12 @@ def small_env() -> Any:
 
 def judged() -> mc.AgentReport:
     return mc.judge_policies(small_env(), [mc.Policy.zeros(small_env())] * 5, seeds=[1])
+
+
+@cache
+def realism() -> Any:
+    bars = history(140)
+    return mc.compare_with_history(mc.calibrate("gbm", bars), bars, seeds=range(20))
 
 
 @cache
@@ -332,7 +339,14 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "AgentReport.table": (lambda: judged().table, {}),
     "Evolved.curve": (lambda: mc.evolve_policy(small_env(), seeds=[1], generations=1).curve, {}),
     "Policy.weights": (lambda: mc.Policy.zeros(small_env()).weights, {"weights": 21}),
-    "Policy.numbers": (lambda: mc.Policy.zeros(small_env()).numbers, {"6": 6}),
+    "Policy.numbers": (lambda: mc.Policy.zeros(small_env()).numbers, {"3 + 3 * symbols": 6}),
+    "Policy.limits": (lambda: mc.Policy.zeros(small_env()).limits, {"symbols": 1}),
+    "Replay.legs": (
+        lambda: dataclasses.replace(replay(), trades=pl.DataFrame({"rest_pnl": [0.0]})).legs,
+        {},
+    ),
+    "RealismReport.history": (lambda: realism().history, {"bars": 139}),
+    "RealismReport.paths_of": (lambda: list(realism().paths_of.values()), {"paths": 20}),
     "Reward.values": (lambda: mc.StepReward().values(), {"weights": 6}),
     "PriceBlock.field": (lambda: block().field("close"), BLOCK),
     "GBM.log_weights": (

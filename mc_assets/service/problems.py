@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from engine.errors import Refusal
+from engine.files import DamagedFile
 from engine.jobs.errors import StudyFailed
 from mc_assets.service.asked import project_relative
 from mc_assets.service.limits import TooMany
@@ -92,7 +93,8 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(TooManyJobs, _too_many)
     app.add_exception_handler(ValueError, _refused)
     app.add_exception_handler(StudyFailed, _refused)
-    app.add_exception_handler(OSError, _unavailable)
+    for kind in (OSError, DamagedFile):  # whoever asks can mend neither
+        app.add_exception_handler(kind, _unavailable)
     app.add_exception_handler(Exception, _fault)
 
 

@@ -47,6 +47,7 @@ LONG = {
     ("ticks import", "file"): 16,
     ("keys add", "file"): 3,
     ("keys remove", "file"): 2,
+    ("serve", "file"): 12,
     ("leaderboard", "file"): 1,
     ("verify", "file"): 1,
     ("everything", "file"): 1,

@@ -51,7 +51,7 @@ ALLOWED = {
     "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
     "options": {
         *("errors", "compiled", "pricing", "execution", "bars", "calendar", "files", "frames"),
-        *("local_time", "strategies", "timeframes", "window"),
+        *("local_time", "strategies", "tables", "timeframes", "window"),
     },
     "strategies": {
         *("errors", "compiled", "execution", "bars", "calendar", "clock", "timeframes"),

@@ -44,6 +44,11 @@ class Normalisation:
         """Fit to rows of shape (features, bars), one block per path; undefined values are left out.
 
         The sums are taken about the first path's means, so that features of one level lose nothing.
+
+        Raises
+        ------
+        Refusal
+            If a feature has values so large that their squares are no numbers.
         """
         count = np.zeros(len(names))
         first = total = square = np.zeros(len(names))
@@ -56,7 +61,16 @@ class Normalisation:
             apart = np.where(defined, block - first[:, None], 0.0)
             count = count + defined.sum(axis=1)
             total = total + apart.sum(axis=1)
-            square = square + (apart * apart).sum(axis=1)
+            with np.errstate(over="ignore"):
+                square = square + (apart * apart).sum(axis=1)
+            if not np.isfinite(square).all():
+                name, largest = names[int(np.argmin(np.isfinite(square)))], np.abs(apart).max()
+                raise Refusal(
+                    "features",
+                    f"{name}, which is {largest:.0e} from its mean on a path",
+                    "values whose squares are numbers",
+                    hint="its source's parameters may be another unit's",
+                )
         seen = np.maximum(count, 1.0)
         mean = total / seen
         variance = np.maximum(square / seen - mean * mean, 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,12 +16,22 @@ import polars as pl
 
 from engine.errors import Refusal
 from engine.options.chain_rows import chain_rows
+from engine.tables.line_quotes import close_quotes
+from engine.tables.text_bytes import text_bytes
 
 __all__ = ["read_chain_files"]
 
 _TABLES: Final = (".csv", ".txt", ".gz", ".parquet", ".zip")
-# An archive of this much text, unpacked, is no day of quotes.
+# An archive of this much text, unpacked, is no day of quotes; nor is one of so much more than its
+# own size, where it is not small.
 _LARGEST: Final = 2 * 1024**3
+_RATIO: Final = 200
+_SMALL: Final = 16_000_000
+# What a damaged file may raise; one of Parquet lets Polars panic.
+_BROKEN: Final = (
+    *(pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error),
+    *(OSError, EOFError, UnicodeDecodeError, NotImplementedError, RuntimeError),
+)
 #: 20151224_goog_minute_quote_american_call_7500000_20160115.csv
 _LEAN: Final = re.compile(
     r"(?P<day>\d{8})_(?P<underlying>[^_]+)_(?:minute|second)_(?P<kind>quote|trade|openinterest)_"
@@ -86,11 +97,11 @@ def _tables(path: Path, zone: str) -> Iterator[tuple[Path, str | None, pl.DataFr
         if suffix == ".zip":
             yield from _archive(path, zone)
         elif suffix == ".parquet":
-            yield path, None, pl.read_parquet(path)
+            yield path, None, pl.read_parquet(path, glob=False)
         else:
-            yield path, None, _csv(path.read_bytes())
-    except (pl.exceptions.PolarsError, zipfile.BadZipFile, OSError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0]
+            yield path, None, _csv(bytes(text_bytes(path)))
+    except _BROKEN as error:
+        first = str(error).partition("\n")[0]
         raise Refusal(
             "content", f"cannot be read as {suffix or 'a table'}: {first}", file=path
         ) from None
@@ -99,8 +110,10 @@ def _tables(path: Path, zone: str) -> Iterator[tuple[Path, str | None, pl.DataFr
 def _archive(path: Path, zone: str) -> Iterator[tuple[Path, str | None, pl.DataFrame]]:
     with zipfile.ZipFile(path) as archive:
         entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
-        if sum(entry.file_size for entry in entries) > _LARGEST:
-            raise Refusal("content", "more than 2 GiB unpacked", "the files of a day", file=path)
+        unpacked = sum(entry.file_size for entry in entries)
+        if unpacked > min(_LARGEST, max(_SMALL, _RATIO * path.stat().st_size)):
+            found = f"{unpacked:,} bytes unpacked"
+            raise Refusal("content", found, "the files of a day", file=path)
         lean = [(entry, _LEAN.search(entry.filename)) for entry in entries]
         if any(match for _, match in lean):
             scaled = not _is_of_futures(path)
@@ -153,8 +166,9 @@ def _lean_rows(content: bytes, match: re.Match[str], zone: str, scaled: bool) ->
 
 def _csv(content: bytes) -> pl.DataFrame:
     """Read text with a header; cells stay text, so that one odd value does not decide a column."""
-    head = content[:4096].split(b"\n", 1)[0] if content[:2] != b"\x1f\x8b" else b""
-    separator = max((b",", b";", b"\t", b"|"), key=head.count).decode() if head else ","
-    table = pl.read_csv(io.BytesIO(content), separator=separator, infer_schema=False)
+    head = content[:4096].partition(b"\n")[0]
+    separator = max((b",", b";", b"\t", b"|"), key=head.count).decode()
+    text = close_quotes(content, separator)
+    table = pl.read_csv(io.BytesIO(text), separator=separator, infer_schema=False)
     names = {name: name.strip() for name in table.columns}
     return table.rename(names).with_columns(pl.all().str.strip_chars())

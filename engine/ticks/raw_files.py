@@ -18,6 +18,7 @@ import pyarrow.parquet
 
 from engine.tables.csv_text import delimiter_of
 from engine.tables.errors import MarketDataError
+from engine.tables.line_quotes import LineQuotes
 from engine.tables.numbers import parse_number
 from engine.tables.text_bytes import only_member
 from engine.ticks.columns import Kind, TickLayout
@@ -172,7 +173,10 @@ def _csv_batches(
         return "skip"
 
     try:
-        with _opened(path) as raw, pa.PythonFile(Utf8Stream(raw), mode="r") as stream:
+        with (
+            _opened(path) as raw,
+            pa.PythonFile(LineQuotes(Utf8Stream(raw), delimiter), mode="r") as stream,
+        ):
             reader = pa.csv.open_csv(
                 stream,
                 read_options=pa.csv.ReadOptions(

@@ -23,6 +23,7 @@ from engine.files import (
 )
 from engine.files.writing import parquet_bytes
 from engine.jobs.unfinished import FOLDER, is_whole_state
+from mc_assets.market_data.bar_store import BARS, QUALITY, QUARANTINE, RAW
 from mc_assets.project import Project
 
 __all__ = ["NIGHTS", "Verified", "seal_files", "verify_files"]
@@ -31,6 +32,8 @@ __all__ = ["NIGHTS", "Verified", "seal_files", "verify_files"]
 NIGHTS: Final = 16
 
 _PARTS: Final = ("simulations", "equity", "trades")
+# A year of bars has a file in each.
+_OF_A_YEAR: Final = (RAW, BARS, QUARANTINE, QUALITY)
 _REQUEST: Final = ("study.json", "sets.parquet", "seeds.parquet")
 
 
@@ -158,6 +161,12 @@ def _files(project: Project, kind: str) -> Iterator[tuple[Path, str | None]]:
         there |= {
             data / kind / manifest["world"] / f"{manifest['part']}.parquet"
             for manifest in _manifests(data)
+        }
+    if kind in _OF_A_YEAR:
+        there |= {
+            data / kind / path.relative_to(data / other)
+            for other in _OF_A_YEAR
+            for path in (data / other).glob("*/*/[0-9]*.parquet")
         }
     for path in sorted(there):
         yield path, None

@@ -89,7 +89,7 @@ def _show_results(
     if as_json:
         print_json(answer.table)
         if answer.missing:
-            typer.echo(_partial(answer), err=True)
+            typer.echo(_partial(project, answer), err=True)
         return
     title = f"{answer.study}  {answer.fingerprint}" + ("  PARTIAL" if answer.missing else "")
     ranked = best is not None and by is None and not (failures or rows)
@@ -112,17 +112,17 @@ def _show_results(
         if chosen is not None:
             typer.echo("\n".join(chosen.sentences))
     if answer.missing:
-        typer.echo(_partial(answer))
+        typer.echo(_partial(project, answer))
     if answer.stopped:
         typer.echo(answer.stopped)
 
 
-def _partial(answer: StudyTable) -> str:
+def _partial(project: Project, answer: StudyTable) -> str:
     """Say that the numbers are of a part of the study, and will change."""
-    return (
-        f"partial: {answer.missing:,} simulations have not run yet, and the numbers will change "
-        f"with them: mc run {answer.study}"
-    )
+    said = f"partial: {answer.missing:,} simulations have not run yet, and the numbers "
+    if answer.study in project.study_files:
+        return f"{said}will change with them: mc run {answer.study}"
+    return f"{said}stay so, as the study's file is gone: mc prune {answer.study} removes them"
 
 
 def _show_lineage(answer: StudyLineage, as_json: bool) -> None:

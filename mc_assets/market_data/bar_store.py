@@ -19,12 +19,13 @@ from mc_assets.market_data.files import symbol_folder, symbol_of, write_parquet,
 from mc_assets.market_data.quality.findings import QUALITY_SCHEMA
 from mc_assets.providers import MarketDataError
 
-__all__ = ["BARS", "FACTORS", "QUALITY", "QUARANTINE", "BarStore", "bars_hash"]
+__all__ = ["BARS", "FACTORS", "QUALITY", "QUARANTINE", "RAW", "BarStore", "bars_hash"]
 
 BARS: Final = "bars"
 QUARANTINE: Final = "bars_quarantine"
 QUALITY: Final = "bars_quality"
 FACTORS: Final = "bars_factors"
+RAW: Final = "raw_bars"
 _FOOTER: Final = "mc.manifest"
 
 _MANIFEST_SCHEMA: Final = {
@@ -111,7 +112,7 @@ class BarStore:
 
     def series(self) -> list[tuple[str, str]]:
         """Symbol and timeframe of every stored series, sorted."""
-        folders = (self.root / BARS).glob("*/*/")
+        folders = (folder for folder in (self.root / BARS).glob("*/*/") if years_of(folder))
         return sorted((symbol_of(folder), folder.parent.name) for folder in folders)
 
     def years(self, symbol: str, timeframe: str) -> list[int]:
@@ -139,9 +140,10 @@ class BarStore:
         MarketDataError
             If nothing is stored.
         DamagedFile
-            If a year is not what was written.
+            If a year is not what was written, or is missing.
         """
         years = self.years(symbol, timeframe)
+        self._check_no_gap(symbol, timeframe, years)
         if not years:
             known = ", ".join(f"{name}@{frame}" for name, frame in self.series()) or "none yet"
             raise MarketDataError("bars", f"no stored series {symbol}@{timeframe}", known)
@@ -161,6 +163,17 @@ class BarStore:
         if end is not None:
             bars = bars.filter(stamp.dt.date() < end)
         return bars.sort("timestamp")
+
+    def _check_no_gap(self, symbol: str, timeframe: str, years: list[int]) -> None:
+        """Refuse a series that lacks a year between others, or all, that were fetched.
+
+        Years before and after are not there while an ingest makes them.
+        """
+        if years and len(years) == years[-1] - years[0] + 1:
+            return
+        for year in years_of(symbol_folder(self.root, RAW, symbol, timeframe)):
+            if year not in years and (not years or years[0] < year < years[-1]):
+                raise DamagedFile(self.path(symbol, timeframe, year), "is missing")
 
     def read_year(self, symbol: str, timeframe: str, year: int) -> pl.DataFrame:
         """Bars of a stored year.

@@ -13,6 +13,7 @@ import polars as pl
 
 from engine.calibration import Calibration, OptionSurface, try_calibrate
 from engine.errors import Refusal
+from engine.tables.line_quotes import close_quotes
 from engine.tables.text_bytes import text_bytes
 from mc_assets.market_data.config import SeriesConfig
 from mc_assets.providers.errors import MarketDataError
@@ -157,9 +158,10 @@ class OptionQuotes:
 
 def _table(file: Path, series: str) -> pl.DataFrame:
     try:
-        return pl.read_csv(io.BytesIO(text_bytes(file)), infer_schema_length=None)
+        text = close_quotes(bytes(text_bytes(file)), ",")
+        return pl.read_csv(io.BytesIO(text), infer_schema_length=None)
     except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition("\n")[0]
         raise MarketDataError(
             f"{series}: option_quotes {file.name}", f"text that is no table ({reason})", "CSV"
         ) from None

@@ -10,12 +10,12 @@ from typing import Any, Final
 import polars as pl
 
 from engine.files import DamagedFile, read_footer, read_parquet, set_aside, verified_files
+from mc_assets.market_data.bar_store import RAW
 from mc_assets.market_data.files import symbol_folder, write_parquet, years_of
 from mc_assets.providers import Layout, RawTable
 
 __all__ = ["RawResult", "RawStore"]
 
-_TABLE: Final = "raw_bars"
 _FOOTER: Final = "mc.raw"
 # Bookkeeping of a stored row: its key, the fetch that added it, its layout, the fetch that
 # replaced it, and the first fetch in which it was missing.
@@ -93,17 +93,17 @@ class RawStore:
 
     def path(self, symbol: str, timeframe: str, year: int) -> Path:
         """File of a series' year."""
-        return symbol_folder(self.root, _TABLE, symbol, timeframe) / f"{year}.parquet"
+        return symbol_folder(self.root, RAW, symbol, timeframe) / f"{year}.parquet"
 
     def years(self, symbol: str, timeframe: str) -> list[int]:
         """Years of a series that are stored and whole."""
-        years = years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
+        years = years_of(symbol_folder(self.root, RAW, symbol, timeframe))
         damaged = {damage.path for damage in self.damages(symbol, timeframe)}
         return [year for year in years if self.path(symbol, timeframe, year) not in damaged]
 
     def damages(self, symbol: str, timeframe: str) -> list[DamagedFile]:
         """Find the damaged years of a series."""
-        years = years_of(symbol_folder(self.root, _TABLE, symbol, timeframe))
+        years = years_of(symbol_folder(self.root, RAW, symbol, timeframe))
         paths = [self.path(symbol, timeframe, year) for year in years]
         reasons = verified_files(self.root).damages((path, None) for path in paths)
         return [

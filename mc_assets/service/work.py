@@ -216,10 +216,12 @@ def _same(
 
 
 def _has_results(project: Project, work: Work, record: JobRecord) -> bool:
+    from engine.files import verified_files
     from engine.results import read_results
 
     if work.kind not in ("study", "backtest"):
-        return answer_file(project, record).is_file()
+        answer = answer_file(project, record)
+        return verified_files(project.data).damage(answer) is None
     try:
         results = read_results(project.data, record.study)
     except (ValueError, OSError):

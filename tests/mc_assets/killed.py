@@ -77,6 +77,7 @@ features: [return_10]
 training: {trainings: 5, seeds: 2, generations: 2}
 evaluation: {seeds: {count: 4, start: 100}}
 """
+_JOB = "a job"
 #: ``HOME`` stands for the folder of the project.
 COMMANDS: dict[str, list[str]] = {
     "everything": ["run"],
@@ -113,6 +114,8 @@ COMMANDS: dict[str, list[str]] = {
     "new strategy": ["new", "strategy", "idea"],
     "new study": ["new", "study", "idea"],
     "new series": ["new", "series", "NEW"],
+    # What a worker of `mc serve` starts for a request.
+    "serve": [_JOB, "HOME/walked.yaml"],
     "mv": ["mv", "quick", "slow"],
     "rm": ["rm", "quick", "--yes"],
 }
@@ -163,6 +166,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "new strategy": (),
     "new study": (),
     "new series": (),
+    "serve": (),
     "mv": ("ingest", "calibrate", "run", "report"),
     "rm": ("ingest", "calibrate", "run", "report"),
 }
@@ -208,7 +212,9 @@ class Nursery:
     def __exit__(self, *_: object) -> None:
         pipe(self.process.stdin).close()
         pipe(self.process.stdout).close()
-        self.process.wait(30)
+        # It holds nothing, and takes its time to end.
+        self.process.kill()
+        self.process.wait()
 
     @property
     def home(self) -> Path:
@@ -465,6 +471,8 @@ def _become(
     sys.argv = ["mc", *arguments]
     code = 0
     try:
+        if arguments[0] == _JOB:
+            sys.exit(_work(Path(arguments[1])))
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -476,6 +484,38 @@ def _become(
     sys.stdout.flush()
     os.write(told, json.dumps(counts).encode())
     os._exit(code)
+
+
+def _work(file: Path) -> int:
+    """Do what the process of a job of the service does, asked for a walk-forward of a study."""
+    from io import BytesIO
+    from types import SimpleNamespace
+    from unittest.mock import patch
+
+    from engine.files import as_files
+    from engine.jobs.recording import queue_job
+    from engine.studies import load_definition
+    from mc_assets.project import Project
+    from mc_assets.service import work, work_process
+
+    project = Project.from_environment()
+    definition = load_definition(file).model_dump(mode="json")
+    asked = work.Work(
+        "walk-forward", "walked", definition=definition, file=str(file), options={"count": 2}
+    )
+    (project.data / "service").mkdir(parents=True, exist_ok=True)
+    record = queue_job(
+        as_files(project.data),
+        kind=asked.kind,
+        study=asked.study,
+        who=work.who_asks("desk"),
+        process=os.getpid(),
+        **work._resolved(project, asked),
+    )
+    request = {"record": record.to_json(), "work": vars(asked), "slots": 1}
+    given = SimpleNamespace(buffer=BytesIO(json.dumps(request).encode()))
+    with patch.object(sys, "stdin", given):
+        return work_process.main()
 
 
 def _kind(event: str, arguments: tuple[Any, ...], home: str) -> str | None:

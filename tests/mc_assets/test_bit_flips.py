@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import engine
 from engine.errors import Refusal
-from engine.files import KINDS, MEMORY, LocalFiles, verified_files
+from engine.files import KINDS, MEMORY, DamagedFile, LocalFiles, verified_files
 from engine.jobs.ledger import read_trials
 from engine.paper import Journal
 from engine.ticks import read_ticks, stored_ticks
@@ -294,6 +294,36 @@ def test_the_command_names_what_is_damaged_and_what_mends_it(whole: Project) -> 
         "found": "is damaged: it does not match its checksum",
         "remedy": KINDS["calibrations"],
     }
+
+
+def test_a_file_of_a_year_of_bars_that_is_gone_is_named_and_made_again(whole: Project) -> None:
+    for kind in ("bars", "bars_quarantine", "bars_quality", "raw_bars"):
+        path = _files(whole, kind)[0]
+        path.unlink()
+        (found,) = verify_files(whole).damaged
+        assert (found.path, found.reason) == (path, "is missing")
+        make_again(whole)
+    for path in _files(whole, "bars"):
+        path.unlink()
+    with pytest.raises(DamagedFile, match=r"bars/1d/X/2019\.parquet is missing; `mc ingest"):
+        BarStore(whole.data).read("X", "1d")
+    make_again(whole)
+    assert verify_files(whole).damaged == ()
+
+
+def test_no_command_asks_to_run_a_study_whose_file_is_gone(whole: Project) -> None:
+    part, file = _files(whole, "simulations")[0], whole.studies / "quick.yaml"
+    content, text = part.read_bytes(), file.read_text()
+    part.write_bytes(content[:-1])
+    try:
+        assert "mc run quick" in CliRunner().invoke(app, ["show", "quick"]).output
+        file.unlink()
+        said = CliRunner().invoke(app, ["show", "quick"]).output
+    finally:
+        part.write_bytes(content)
+        file.write_text(text)
+    assert "mc run quick" not in said
+    assert "the study's file is gone: mc prune quick removes them" in said
 
 
 def test_ingesting_names_the_damaged_files_that_it_makes_again(

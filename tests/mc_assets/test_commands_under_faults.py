@@ -46,6 +46,7 @@ LONG = {
     ("ticks import", "file"): 16,
     ("keys add", "file"): 3,
     ("keys remove", "file"): 2,
+    ("serve", "file"): 12,
     ("leaderboard", "file"): 1,
     ("verify", "file"): 1,
     ("everything", "file"): 1,

@@ -9,6 +9,8 @@ import pytest
 
 import engine as mc
 from engine.environment import DEFAULT_FEATURES
+from engine.environment.normalisation import Normalisation
+from engine.errors import Refusal
 from engine.strategies import ATR, EMA, HMA, RSI, SMA, Close, indicator_values
 
 PERIODS = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53)
@@ -158,3 +160,9 @@ def test_an_action_outside_its_space_is_refused_and_nothing_is_stepped() -> None
     with pytest.raises(mc.Refusal, match="3 actions"):
         many.step([[0.5]])
     assert (many.batch.arrays.kept[:, 8] == 0.0).all()
+
+
+def test_a_feature_too_large_to_be_normalised_is_named() -> None:
+    rows = np.array([[1.0, 2.0], [1e-3, 1e200]])
+    with pytest.raises(Refusal, match=r"features: found last, which is .*e\+\d+ from its mean"):
+        Normalisation.fit(("first", "last"), [rows])

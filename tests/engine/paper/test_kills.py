@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -24,18 +25,19 @@ class Killed(BaseException):
 class Fuse:
     """Kills at one of the calls that it is asked about, before or after what that does."""
 
-    def __init__(self, at: float, *, after: bool) -> None:
+    def __init__(self, at: float, *, after: bool, end: BaseException | None = None) -> None:
         self.at, self.after, self.count = at, after, 0
+        self.end = end or Killed()
 
     def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(call)
         def called(*arguments: Any) -> Any:
             self.count += 1
             if self.count == self.at and not self.after:
-                raise Killed
+                raise self.end
             answer = call(*arguments)
             if self.count == self.at:
-                raise Killed
+                raise self.end
             return answer
 
         return called
@@ -49,12 +51,12 @@ class FusedFiles(MemoryFiles):
         self.put_new = fuse.around(super().put_new)  # type: ignore[method-assign]
 
 
-def run(fuse: Fuse) -> Rehearsal:
+def run(fuse: Fuse, sent: Sequence[str] = _SENT) -> Rehearsal:
     """Run a session; where it is killed, another process goes on."""
     broker = ScriptedBroker()
     bars = scripted_bars(SEED, COUNT, actions=(1, 2, 3, 4, 5, 6))
     rehearsal = Rehearsal(bars, broker, files=FusedFiles(fuse))
-    for name in _SENT:
+    for name in sent:
         setattr(broker, name, fuse.around(getattr(broker, name)))
     for index in range(WARM, COUNT):
         if index > WARM:
@@ -64,7 +66,7 @@ def run(fuse: Fuse) -> Rehearsal:
             try:
                 rehearsal.step()
                 break
-            except Killed:
+            except (Killed, OSError):
                 rehearsal.trader = rehearsal.fresh()
     fuse.at = 0
     return rehearsal
@@ -96,6 +98,19 @@ def test_a_kill_at_a_call_and_a_restart_leave_the_same_orders(after: bool) -> No
 @pytest.mark.parametrize("after", [False, True])
 def test_a_kill_at_any_call_and_a_restart_leave_the_same_orders(after: bool) -> None:
     the_same(1, 1, after=after)
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_no_entry_is_said_and_no_order_is_lost_or_doubled(error: int) -> None:
+    tickets, equity, _ = undisturbed()
+    entries = sum(
+        key.endswith(".parquet") for key in run(Fuse(0, after=False)).files.list("paper/")
+    )
+    assert entries >= 5
+    for at in range(1, entries + 1):
+        rehearsal = run(Fuse(at, after=False, end=OSError(error, "the disk")), sent=())
+        assert rehearsal.broker.accepted == tickets, at
+        assert rehearsal.step().equity == equity, at
 
 
 def test_of_two_processes_that_trade_a_session_the_second_is_told() -> None:

@@ -16,6 +16,7 @@ from typing import Final
 import polars as pl
 import pytest
 
+from engine.tables.line_quotes import LineQuotes
 from engine.ticks import RawTicks, TickReport, write_days
 from engine.ticks.utf8 import Utf8Stream
 
@@ -114,8 +115,13 @@ def test_a_hostile_file_of_ticks_is_refused_in_one_sentence_and_little_memory(
         (b"%d,\xf2,101,1,2\n" % (_FIRST + 50), "text_cell"),
         (b"x\xf2x\n", "bad_row"),
         (b"9" * 40 + b",100,101,1,2\n", None),
+        (b'%d,"100,101,1,2\n' % (_FIRST + 50), "text_cell"),
+        (b'%d,1"00",101,1,"2\n' % (_FIRST + 50), "text_cell"),
     ],
-    ids=["a million cells", "a NUL", "no UTF-8", "no UTF-8 in a short row", "an endless stamp"],
+    ids=[
+        *("a million cells", "a NUL", "no UTF-8", "no UTF-8 in a short row", "an endless stamp"),
+        *("an open quote", "an open quote in the last cell"),
+    ],
 )
 def test_one_hostile_row_is_set_aside_and_the_others_stay(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], row: bytes, reason: str | None
@@ -136,6 +142,18 @@ def test_no_read_of_a_stream_returns_more_than_was_asked_for_or_changes_good_tex
         assert b"".join(pieces) == text
     cut = Utf8Stream(io.BytesIO(b"a\xe2\x82"))
     assert [cut.read(64), cut.read(64), cut.read(64)] == [b"a", b"?", b""]
+
+
+def test_a_quoted_cell_ends_with_its_line_and_all_others_are_as_they_were() -> None:
+    lines = [b'"1","2"', b'"1,2', b'"a ""b"" c",2', b'1"2","3', b"", b'"a\xc3\xa9",""']
+    told = [b'"1","2"', b"?1,2", b'"a ""b"" c",2', b"1?2?,?3", b"", b'"a\xc3\xa9",""']
+    for end in (b"\n", b"\r\n"):
+        for size in (16, 17, 40, 1_000):
+            stream, pieces = LineQuotes(io.BytesIO(end.join(lines)), ","), []
+            while piece := stream.read(size):
+                assert len(piece) <= size
+                pieces.append(piece)
+            assert b"".join(pieces) == end.join(told)
 
 
 def test_a_zip_damaged_in_its_middle_is_one_sentence(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.files import MEMORY
 from mc_assets.market_data import (
     BarStore,
     MarketDataConfig,
@@ -42,7 +43,7 @@ def file_hashes(root: Path) -> dict[str, str]:
     return {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in root.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.name != MEMORY
     }
 
 

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from engine.files import write_json
+from engine.files import DamagedFile, write_json
 from mc_assets.answers.api_keys import add_key, list_keys, remove_key
 from mc_assets.project import Project
 from mc_assets.service.app import make_app
 from mc_assets.service.callers import Keyring
 from mc_assets.service.guard import LOG
 from mc_assets.service.limits import Limiter, TooMany
+from mc_assets.service.server import serve
 from mc_assets.service.settings import ServiceSettings
 from tests.mc_assets.service.conftest import client_of
 
@@ -124,6 +125,20 @@ def test_damaged_keys_let_nobody_in_and_the_answer_says_what_mends_them(
     assert "was written by another version" in client.get("/v1/jobs").json()["detail"]
     file.write_bytes(whole)
     assert client.get("/v1/jobs").status_code == 200
+
+
+def test_a_service_does_not_start_on_damaged_keys(project: Project) -> None:
+    made, file = add_key(project, "torn", "read"), project.data / "service" / "keys.json"
+    client = TestClient(make_app(project))
+    file.write_bytes(file.read_bytes()[:-1])
+    try:
+        answer = client.get("/v1/jobs", headers={"X-API-Key": made.key})
+        with pytest.raises(DamagedFile, match=r"keys\.json is damaged"):
+            serve(project, ServiceSettings(), host="127.0.0.1", port=1, told=print)
+    finally:
+        file.unlink()
+    assert answer.status_code == 503
+    assert "service/keys.json is damaged" in answer.json()["detail"]
 
 
 def test_every_key_is_compared_in_constant_time(

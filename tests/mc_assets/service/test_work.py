@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from engine.files import write_json
+from mc_assets.project import Project
+from mc_assets.service import work
 from tests.mc_assets.service.test_jobs import DEFINITION, waited
 
 ENDED = ("finished", "failed", "stopped", "killed")
@@ -59,6 +63,21 @@ def test_a_search_a_walk_forward_and_a_panel_leave_what_they_came_to(client: Tes
     found = result(client, "/v1/optimise/walk-forward", {"definition": walked, "windows": 2})
     assert len(found["windows"]) == 2
     assert found["sentence"].startswith("2 windows, 2 parameter sets")
+
+
+def test_a_job_whose_answer_is_damaged_or_gone_is_run_anew_when_it_is_asked_again(
+    project: Project,
+) -> None:
+    finished: Any = SimpleNamespace(kind="panel", study="s", fingerprint="f", state_now="finished")
+    asked = work.Work("panel", "s")
+    file = work.answer_file(project, finished)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(file, {"rows": []})
+    assert work._same(project, asked, "f", [finished]) is finished
+    file.write_bytes(file.read_bytes()[:-1])
+    assert work._same(project, asked, "f", [finished]) is None
+    file.unlink()
+    assert work._same(project, asked, "f", [finished]) is None
 
 
 @pytest.mark.slow

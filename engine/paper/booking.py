@@ -154,6 +154,6 @@ def _replay_all(
             if not (place.isdecimal() and refusal.found.startswith("a fill of order")):
                 raise
             at = int(place) - len(books.booked)
-            if at < 0:
+            if at < 0 or further[at]["order"] == -1:  # a second time nothing would change
                 raise
             further[at]["order"] = -1

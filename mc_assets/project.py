@@ -86,7 +86,7 @@ class Project:
         )
 
     @property
-    def results(self) -> Path | str:
+    def results_root(self) -> Path | str:
         """The data root that results of studies lie in."""
         return self.bucket or self.data
 

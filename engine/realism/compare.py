@@ -74,7 +74,7 @@ class RealismReport:
         Log returns that were compared with.
     bars_per_year : float
         Of them.
-    paths_of : dict of str to ndarray, shape (paths,)
+    paths_of : dict of str to ndarray of float64, shape (paths,)
         The `STATISTICS` of every path.
     """
 

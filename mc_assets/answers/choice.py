@@ -74,7 +74,7 @@ def best_set(
         If the study has no results, or they have no such statistic or column.
     """
     results = open_results(project, study, where)
-    return best_set_of(results, statistic, project.results if where is None else None)
+    return best_set_of(results, statistic, project.results_root if where is None else None)
 
 
 def best_set_of(results: Results, statistic: str, data: Path | str | None) -> BestSet | None:

@@ -110,7 +110,7 @@ def study_lineage(project: Project, study: str) -> StudyLineage:
     """
     from engine.results import read_results
 
-    return _lineage(project, read_results(project.results, study_name(project, study)))
+    return _lineage(project, read_results(project.results_root, study_name(project, study)))
 
 
 def explain_fingerprint(project: Project, fingerprint: str) -> StudyLineage:

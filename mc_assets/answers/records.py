@@ -60,7 +60,7 @@ def list_runs(project: Project, study: str | None = None) -> pl.DataFrame:
     """
     from engine.jobs.record import read_records
 
-    records, damages = read_records(project.results)
+    records, damages = read_records(project.results_root)
     for damage in damages:
         log.warning("%s", damage)
     runs: dict[tuple[str, ...], list[JobRecord]] = {}

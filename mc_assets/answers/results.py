@@ -177,7 +177,7 @@ def open_results(project: Project, study: str, where: str | None = None) -> Resu
     """
     from engine.results import read_results
 
-    results = read_results(project.results, study_name(project, study))
+    results = read_results(project.results_root, study_name(project, study))
     return results if where is None else results.filter(where)
 
 

@@ -141,7 +141,7 @@ def run_study(
         On Ctrl-C.
     """
     made, definition = _made(project, study, settings, seeds, storage, workers)
-    root = None if definition.storage == "memory" else project.results
+    root = None if definition.storage == "memory" else project.results_root
     last: list[Progress] = []
 
     def report(now: Progress) -> None:
@@ -244,6 +244,6 @@ def _export(results: Results, storage: str, project: Project) -> dict[str, PureP
         from engine.files import as_files
         from engine.files.documents import path_of
 
-        files = as_files(project.results)
+        files = as_files(project.results_root)
         return {"parquet": path_of(files, f"simulations/{results.summary.world}")}
     return {}

@@ -103,10 +103,10 @@ def study_state(project: Project, study: str) -> StudyState:
     from engine.files import as_files
     from engine.results import read_results
 
-    if not as_files(project.results).list(f"results/{study}/current.json"):
+    if not as_files(project.results_root).list(f"results/{study}/current.json"):
         return StudyState("new")
     try:
-        results = read_results(project.results, study)
+        results = read_results(project.results_root, study)
     except (ValueError, OSError) as error:
         log.warning("%s", error)
         return StudyState("damaged")
@@ -131,7 +131,7 @@ def study_name(project: Project, given: str) -> str:
     path = Path(given)
     if path.suffix in (".yaml", ".yml"):
         return load_definition(path).name
-    if not as_files(project.results).list(f"results/{given}/"):
+    if not as_files(project.results_root).list(f"results/{given}/"):
         check_no_file_name(project.studies, given)
     return given
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -41,6 +42,7 @@ __all__ = ["main", "run"]
 Row = dict[str, Any]
 
 SETS = {"fast": [3, 5, 8, 10, 12], "slow": [20, 30, 50, 100]}
+BAR_FORMS: tuple[Literal["close", "ohlc"], ...] = ("close", "ohlc")
 WORKERS = 2
 
 
@@ -49,6 +51,7 @@ def run(*, quick: bool = False) -> list[Row]:
     scale = 10 if quick else 1
     return [
         *million_daily(50_000 // scale),
+        *one_set(50_000 // scale),
         *stored(20_000 // scale),
         *overhead(20_000 // scale),
         *writing(20_000 // scale),
@@ -78,6 +81,27 @@ def million_daily(seeds: int) -> list[Row]:
         _row("same, simulations per wall second", rows / wall, None),
         _row("bytes per row on disk", size / rows, None),
     ]
+
+
+def one_set(seeds: int) -> list[Row]:
+    """Time a seed of one SMA set: a GBM path of 252 daily bars, rules, metrics, Parquet."""
+    rows = []
+    for bars in BAR_FORMS:
+        source = GBM(mu=0.05, sigma=0.2)
+        one = {"fast": 5, "slow": 20}
+        study = Study(
+            "one set", source, "sma_crossover", one, seeds=seeds, steps=252, warm_up=0, bars=bars
+        )
+        job = study.resolve()
+        least = math.inf
+        for _ in range(3):
+            with tempfile.TemporaryDirectory() as root:
+                cpu = time.process_time()
+                _run(job, ParquetStore(Path(root)), 1)
+                least = min(least, time.process_time() - cpu)
+        name = f"1 set x {seeds:,} seeds x 252 bars ({bars}) to Parquet, CPU us a seed"
+        rows.append(_row(name, least / seeds * 1e6, 12.0))
+    return rows
 
 
 def stored(seeds: int) -> list[Row]:

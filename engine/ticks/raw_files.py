@@ -21,6 +21,7 @@ from engine.tables.errors import MarketDataError
 from engine.tables.numbers import parse_number
 from engine.tables.text_bytes import only_member
 from engine.ticks.columns import Kind, TickLayout
+from engine.ticks.open_quotes import ClosedQuotes
 from engine.ticks.quarantine import BAD_TICKS_SCHEMA
 from engine.ticks.utf8 import Utf8Stream
 
@@ -172,7 +173,7 @@ def _csv_batches(
         return "skip"
 
     try:
-        with _opened(path) as raw, pa.PythonFile(Utf8Stream(raw), mode="r") as stream:
+        with _opened(path) as raw, _lines_of(raw, delimiter) as stream:
             reader = pa.csv.open_csv(
                 stream,
                 read_options=pa.csv.ReadOptions(
@@ -192,6 +193,11 @@ def _csv_batches(
             found = f"a line of more than {_BLOCK:,} bytes"
             raise MarketDataError(path.name, found, "up to that many") from None
         raise _broken(path, error, "CSV") from None
+
+
+def _lines_of(raw: pa.NativeFile, delimiter: str) -> pa.PythonFile:
+    """Bytes of a file of text that cannot mislead pyarrow."""
+    return pa.PythonFile(ClosedQuotes(Utf8Stream(raw), delimiter), mode="r")
 
 
 def _parquet_batches(path: Path) -> Iterator[pl.DataFrame]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from engine.compiled.elementary import log
 from engine.execution.calling import called, part
 from engine.ticks import layout as at
 from engine.ticks.accounts import book_fill, watch_fill
 from engine.ticks.messages import respond, set_due
+from engine.ticks.queue import shift, unknown_behind
 
 __all__ = ["arrive", "expire", "meet"]
 
@@ -148,58 +148,19 @@ def _quoted(
         before = _own_before(s, place, symbol, side, price, half)
     if side * (near - price) > half:
         # Behind the touch: what stands there is not displayed.
-        if s.times[at.QUEUE] == at.PESSIMISTIC:
+        if unknown_behind(s):
             numbers[slot, at.ORDER_AHEAD] = math.inf
         else:
             numbers[slot, at.ORDER_AHEAD] = min(numbers[slot, at.ORDER_AHEAD], before)
         numbers[slot, at.ORDER_TRADED] = 0.0
     elif abs(near - price) <= half:
         was = size_before if abs(near_before - price) <= half else 0.0
-        _shift(s, slot, was, size, before)
+        shift(s, event, slot, was, size, before)
     else:
         # Nobody else is left at its price.
         numbers[slot, at.ORDER_AHEAD] = min(numbers[slot, at.ORDER_AHEAD], before)
         numbers[slot, at.ORDER_TRADED] = 0.0
     return 0.0
-
-
-@part
-def _shift(s: Any, slot: int, was: float, size: float, before: float) -> None:
-    """Move an order at the touch in its queue as the displayed size changes."""
-    numbers = s.order_numbers
-    ahead = numbers[slot, at.ORDER_AHEAD]
-    queue = s.times[at.QUEUE]
-    if queue <= at.RISK_AVERSE:
-        # What left without a trade left from behind, until less is displayed than was ahead.
-        if ahead == math.inf:
-            numbers[slot, at.ORDER_AHEAD] = size + before
-        else:
-            numbers[slot, at.ORDER_AHEAD] = min(ahead, size + before)
-        return
-    # Trades have moved the queue already; only what was cancelled beside them moves it now.
-    gone = was - size - numbers[slot, at.ORDER_TRADED]
-    numbers[slot, at.ORDER_TRADED] = 0.0
-    if gone > 0.0:
-        behind = was - ahead
-        share = _share_behind(s, ahead, behind)
-        ahead = ahead - (1.0 - share) * gone + min(behind - share * gone, 0.0)
-    numbers[slot, at.ORDER_AHEAD] = min(ahead, size + before)
-
-
-@part
-def _share_behind(s: Any, ahead: float, behind: float) -> float:
-    """Return the chance that what is cancelled stood behind the order."""
-    ahead, behind = max(ahead, 0.0), max(behind, 0.0)
-    if s.times[at.QUEUE] == at.BY_POWER:
-        front = back = 1.0
-        for _ in range(s.times[at.POWER]):
-            front *= ahead
-            back *= behind
-    else:
-        front, back = log(1.0 + ahead), log(1.0 + behind)
-    if front + back <= 0.0:
-        return 1.0
-    return float(back / (front + back))
 
 
 @part
@@ -366,7 +327,7 @@ def _enter(s: Any, slot: int, stamp: int) -> None:
     ahead = before
     if abs(near - price) <= half:
         ahead = near_size + before
-    elif side * (near - price) > half and s.times[at.QUEUE] == at.PESSIMISTIC:
+    elif side * (near - price) > half and unknown_behind(s):
         ahead = math.inf
     numbers[slot, at.ORDER_AHEAD], numbers[slot, at.ORDER_TRADED] = ahead, 0.0
     s.numbers[at.BUY_EDGE], s.numbers[at.SELL_EDGE] = math.inf, -math.inf

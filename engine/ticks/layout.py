@@ -136,11 +136,13 @@ PESSIMISTIC: Final = 0
 RISK_AVERSE: Final = 1
 BY_POWER: Final = 2
 BY_LOGARITHM: Final = 3
+DRAWN_QUEUE: Final = 4
 QUEUES: Final = {
     "pessimistic": PESSIMISTIC,
     "risk_averse": RISK_AVERSE,
     "power": BY_POWER,
     "log_probability": BY_LOGARITHM,
+    "drawn": DRAWN_QUEUE,
 }
 
 # --- rules: float64[RULES_WIDTH], settings ------------------------------------------------------

@@ -13,11 +13,13 @@ from engine.randomness.normals import uniform, words
 from engine.randomness.streams import Stream
 from engine.ticks import layout as at
 
-__all__ = ["FEED_STREAM", "ask", "note", "respond", "set_due", "waited"]
+__all__ = ["FEED_STREAM", "QUEUE_STREAM", "ask", "note", "respond", "set_due", "waited"]
 
 FEED_STREAM: Final = int(Stream.EXECUTION) + 0x100
 _ENTRY_STREAM: Final = FEED_STREAM + 1
 _RESPONSE_STREAM: Final = FEED_STREAM + 2
+#: One for each symbol.
+QUEUE_STREAM: Final = FEED_STREAM + 0x100
 
 
 @part

@@ -116,7 +116,8 @@ class TickSettings(_Group):
         smaller display alone move it, and behind the touch its place is unknown: it is last when
         the touch comes back. ``risk_averse``: the same, but an order behind the touch comes back
         as the first (hftbacktest's model on such a feed). ``power``, ``log_probability``: what is
-        cancelled stood ahead or behind by chance, of which the mean is taken.
+        cancelled stood ahead or behind by chance, of which the mean is taken. ``drawn``: the seed
+        draws it, and the place of an order when the touch comes back.
     queue_power : int
         Exponent of ``power``.
     maker_fee, taker_fee : float
@@ -145,7 +146,9 @@ class TickSettings(_Group):
     """
 
     latency: Latency = Latency()
-    queue: Literal["pessimistic", "risk_averse", "power", "log_probability"] = "pessimistic"
+    queue: Literal["pessimistic", "risk_averse", "power", "log_probability", "drawn"] = (
+        "pessimistic"
+    )
     queue_power: int = Field(3, ge=1, le=16)
     maker_fee: float = Field(0.0, ge=-0.1, le=0.1)
     taker_fee: float = Field(0.0, ge=-0.1, le=0.1)

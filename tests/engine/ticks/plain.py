@@ -1,6 +1,6 @@
 """The rules of trading on ticks written anew for reading: objects, a heap of what happens next.
 
-It shares no code with the engine but its settings, and gives the same bits.
+It shares no code with the engine but its settings and random numbers, and gives the same bits.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
+from engine.randomness.normals import words
 from engine.ticks import ArrayTicks, TickSettings
 from engine.ticks.durations import nanoseconds_of
+from engine.ticks.messages import QUEUE_STREAM
 
 # What happens first of what happens at one time.
 _EVENT, _EXPIRY, _REQUEST, _ANSWER, _HEARD = range(5)
@@ -57,7 +61,10 @@ class Order:
 class Plain:
     """One simulation of one symbol, with fixed delays."""
 
-    def __init__(self, ticks: ArrayTicks, settings: TickSettings, cash: float) -> None:
+    def __init__(
+        self, ticks: ArrayTicks, settings: TickSettings, cash: float, seed: int = 0
+    ) -> None:
+        self.seed, self.stamp = seed, 0
         self.s, self.chunk, self.cash, self.heard_cash = settings, ticks.whole, cash, cash
         self.feed, self.entry, self.response = (
             nanoseconds_of(getattr(settings.latency, name), name)
@@ -109,7 +116,12 @@ class Plain:
 
     # --- the exchange ------------------------------------------------------------------------
 
+    @property
+    def _hidden(self) -> bool:
+        return self.s.queue in ("pessimistic", "drawn")
+
     def _happens(self, event: int, time: int) -> None:
+        self.stamp = time
         c, touch, half = self.chunk, self.touch, 0.5 * self.s.tick
         shown = tuple(float(a[event]) for a in (c.bid_price, c.ask_price, c.bid_size, c.ask_size))
         price, size = float(c.trade_price[event]), float(c.trade_size[event])
@@ -159,8 +171,7 @@ class Plain:
             return abs(order.left)
         before = self._own_before(order, half)
         if order.side * (near - order.price) > half:
-            hidden = self.s.queue == "pessimistic"
-            order.ahead = math.inf if hidden else min(order.ahead, before)
+            order.ahead = math.inf if self._hidden else min(order.ahead, before)
             order.traded = 0.0
         elif abs(near - order.price) <= half:
             self._shift(order, was if abs(near_before - order.price) <= half else 0.0, size, before)
@@ -174,12 +185,26 @@ class Plain:
             return
         gone = was - size - order.traded
         order.traded = 0.0
-        if gone > 0:
+        if self.s.queue == "drawn":
+            order.ahead = self._drawn(order.ahead, was, gone, size)
+        elif gone > 0:
             behind = was - order.ahead
             share = self._share_behind(max(order.ahead, 0.0), max(behind, 0.0))
             left = order.ahead - (1.0 - share) * gone
             order.ahead = left + min(behind - share * gone, 0.0)
         order.ahead = min(order.ahead, size + before)
+
+    def _drawn(self, ahead: float, was: float, gone: float, size: float) -> float:
+        number = (self.stamp ^ (self.stamp >> 32)) & 0xFFFFFFFF
+        side, place = ((word % 2**32 + 0.5) / 2**32 for word in map(int, _words(self.seed, number)))
+        if math.isinf(ahead):
+            return place * size
+        if gone <= 0:
+            return ahead
+        behind = max(was - ahead, 0.0)
+        if side * (ahead + behind) < behind:
+            return ahead - max(gone - behind, 0.0)
+        return max(ahead - gone, 0.0)
 
     def _share_behind(self, ahead: float, behind: float) -> float:
         front = back = 1.0
@@ -238,7 +263,7 @@ class Plain:
         order.ahead, order.traded = self._own_before(order, half), 0.0
         if abs(near - order.price) <= half:
             order.ahead = near_size + order.ahead
-        elif side * (near - order.price) > half and self.s.queue == "pessimistic":
+        elif side * (near - order.price) > half and self._hidden:
             order.ahead = math.inf
         if order.expires <= time:
             self._end(order, time)
@@ -406,3 +431,8 @@ def _held(
     elif after == 0 or (after > 0) != (held > 0):
         average = price
     return after, average
+
+
+def _words(seed: int, number: int) -> Any:
+    key, index = np.uint64(seed), np.uint64(number)
+    return words(key, np.uint64(QUEUE_STREAM), np.uint64(0), index)[:2]

@@ -18,6 +18,7 @@ import pytest
 
 from engine.tables.line_quotes import LineQuotes
 from engine.ticks import RawTicks, TickReport, write_days
+from engine.ticks.open_quotes import ClosedQuotes
 from engine.ticks.utf8 import Utf8Stream
 
 _HEADER: Final = b"ts,bid_px,ask_px,bid_sz,ask_sz\n"
@@ -237,3 +238,27 @@ def _check_damaged(numbers: range, folder: Path) -> tuple[int, int]:
             assert len(said) < 1_500, (number, said)
             refused += 1
     return read, refused
+
+
+@pytest.mark.parametrize("line", [b',"open', b'"open,', b'x"y,"open', b'"a"",'])
+def test_an_open_quote_takes_no_rows_behind_it(tmp_path: Path, line: bytes) -> None:
+    lines = [b"note,flag," + _HEADER, *(b",," + row + b"\n" for row in _rows(500).splitlines())]
+    lines[250] = line + b"," + _rows(1, 249)
+    lines[400] = b'"a, b","""c",' + _rows(1, 399)
+    report = _imported(tmp_path, "quotes.csv", b"".join(lines))
+    assert report.events == 500
+    priced = [_HEADER, *_rows(500).splitlines(keepends=True)]
+    priced[250] = b'%d,"100,101,1,2\n' % (_FIRST + 249)
+    report = _imported(tmp_path, "priced.csv", b"".join(priced))
+    assert (report.events, report.quarantined) == (499, 1)
+
+
+def test_quotes_are_closed_however_the_stream_is_cut() -> None:
+    text = b'1,"a\r\n2,"b"\n3,"c ""d"", e"\r4,f"\n5,"'
+    wanted = b'1,?a\r\n2,"b"\n3,"c ""d"", e"\r4,f"\n5,?'
+    for size in range(1, len(text) + 2):
+        stream, pieces = ClosedQuotes(io.BytesIO(text), ","), []
+        while piece := stream.read(size):
+            assert len(piece) <= size
+            pieces.append(piece)
+        assert b"".join(pieces) == wanted

@@ -145,6 +145,31 @@ def test_power_and_logarithm_differ_where_the_order_is_not_in_the_middle() -> No
     assert (event, units) == (5, pytest.approx(4 * share, abs=1e-8))
 
 
+def test_the_seed_draws_where_those_stood_who_cancel() -> None:
+    terms = {"queue": "drawn", "tick": 0.05, "lot": 0.01}
+    seeds, filled = 300, 0
+    for seed in range(seeds):
+        fills = mc.backtest_ticks(One, _file(CANCELS), settings=terms, seed=seed).fills
+        # Of 6 ahead and 6 behind 4 cancel: from 2 ahead the trade of 4.5 fills all, from 6 nothing.
+        assert fills["units"].to_list() in ([2.0], [])
+        filled += fills.height
+    assert abs(filled / seeds - 0.5) < 4 * np.sqrt(0.25 / seeds)
+
+
+def test_the_seed_draws_the_place_of_an_order_to_which_the_touch_comes_back() -> None:
+    rows = [*[(10.0, 8.0, 0.0)] * 2, (10.05, 4.0, 0.0), (10.0, 6.0, 0.0), (10.0, 3.0, 3.0)]
+    terms = {"queue": "drawn", "tick": 0.05, "lot": 0.01}
+    seeds = 300
+    units = np.array(
+        [
+            mc.backtest_ticks(One, _file(rows), settings=terms, seed=seed).fills["units"].sum()
+            for seed in range(seeds)
+        ]
+    )
+    # Of 6 displayed u * 6 are ahead, and the trade of 3 leaves it 3 - u * 6, at most its 2.
+    assert abs(units.mean() - (2.0 / 6 + 1.0 / 3)) < 4 * units.std() / np.sqrt(seeds)
+
+
 def test_a_trade_through_the_price_and_a_crossing_ask_fill_all_of_it() -> None:
     quiet = [(10.0, 8.0, 0.0)] * 5
     ticks = _file(quiet).whole

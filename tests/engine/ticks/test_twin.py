@@ -51,7 +51,7 @@ def _rows(result: mc.TickBacktest) -> list[tuple[Any, ...]]:
 @settings(deadline=None)
 @given(
     seed=st.integers(0, 10**6),
-    queue=st.sampled_from(["pessimistic", "risk_averse", "power"]),
+    queue=st.sampled_from(["pessimistic", "risk_averse", "power", "drawn"]),
     partial=st.booleans(),
     latency=st.sampled_from([{}, _LATENCY, {"feed": "40ms", "entry": "15ms", "response": "90ms"}]),
     every=st.integers(1, 7),
@@ -66,9 +66,9 @@ def test_fills_are_those_of_the_plain_twin_bit_for_bit(
         }
     )
     ticks = mc.ArrayTicks(**made_feed(seed))
-    twin = Plain(ticks, terms, 100_000.0)
+    twin = Plain(ticks, terms, 100_000.0, seed)
     twin.run(Busy, {"every": every})
-    found = mc.backtest_ticks(Busy, ticks, {"every": every}, terms)
+    found = mc.backtest_ticks(Busy, ticks, {"every": every}, terms, seed=seed)
     assert _rows(found) == twin.fills
 
 

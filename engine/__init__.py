@@ -47,6 +47,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
         "try_calibrate",
     ),
     "calibration.filtered_states": ("kalman_filter",),
+    "calibration.forecast": ("forecast",),
     "calibration.garch_start": ("garch_start",),
     "sources.block_length": ("block_length",),
     "sources.variance_start": ("VarianceStart",),

@@ -24,6 +24,7 @@ from engine.sources.seasonality import season_names
 __all__ = [
     "PARAMETERS",
     "SchwartzSmith",
+    "curve_constant",
     "estimate_schwartz_smith",
     "filter_schwartz_smith",
     "futures_price",
@@ -175,7 +176,7 @@ def futures_price(
     natural = np.array([float(parameters[name]) for name in PARAMETERS])
     maturities = np.asarray(years, dtype=np.float64)
     decay = np.exp(-natural[0] * maturities)
-    return np.asarray(np.exp(decay * chi + xi + _constant(natural, maturities, decay)))
+    return np.asarray(np.exp(decay * chi + xi + curve_constant(natural, maturities, decay)))
 
 
 class SchwartzSmith:
@@ -203,7 +204,7 @@ class SchwartzSmith:
         )
         return CurveModel(
             z=decay,
-            d=_constant(natural, data.years, decay),
+            d=curve_constant(natural, data.years, decay),
             second=1.0,
             groups=data.groups,
             h=h,
@@ -311,8 +312,8 @@ def curve_moments(data: CurveData) -> tuple[float, float, float, float]:
     return volatility[0], volatility[1], float(np.clip(slope, -0.5, 0.5)), drift
 
 
-def _constant(natural: Array, years: Array, decay: Array) -> Array:
-    """A(T) of the futures price."""
+def curve_constant(natural: Array, years: Array, decay: Array) -> Array:
+    """A(T) of the futures price, of `PARAMETERS` that may be arrays."""
     kappa, sigma_chi, lambda_chi, _, sigma_xi, mu_star, rho = natural
     fall = 1.0 - decay
     return np.asarray(

@@ -252,6 +252,12 @@ def states_of_shape() -> Any:
     return mc.kalman_filter(mc.calibrate("schwartz_1f", made, minimum=30), made)
 
 
+@cache
+def forecast_of_shape() -> Any:
+    found = mc.calibrate("gbm", history())
+    return mc.forecast(found, [0.1, 0.2], contracts=[0.5, 1.0], spot=50.0, carry=0.0)
+
+
 class Join(mc.Strategy):
     """Rests at the bid."""
 
@@ -364,6 +370,15 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         ),
         {"rows": 40, "states": 1},
     ),
+    **_labelled(
+        "Forecast",
+        _fields(
+            forecast_of_shape,
+            "years median low high path_low path_high path_std_error estimate_std_error",
+        ),
+        {"horizons": 2, "prices": 3},
+    ),
+    "Forecast.table": (lambda: forecast_of_shape().table(), {}),
     "EGARCH.filtered": (lambda: mc.EGARCH().filtered(history()), {"n": 399}),
     "GARCH.filtered": (lambda: mc.GARCH().filtered(history()), {"n": 399}),
     "FilteredStates.innovations": (

@@ -18,7 +18,6 @@ import pytest
 
 from engine.tables.line_quotes import LineQuotes
 from engine.ticks import RawTicks, TickReport, write_days
-from engine.ticks.open_quotes import ClosedQuotes
 from engine.ticks.utf8 import Utf8Stream
 
 _HEADER: Final = b"ts,bid_px,ask_px,bid_sz,ask_sz\n"
@@ -251,14 +250,3 @@ def test_an_open_quote_takes_no_rows_behind_it(tmp_path: Path, line: bytes) -> N
     priced[250] = b'%d,"100,101,1,2\n' % (_FIRST + 249)
     report = _imported(tmp_path, "priced.csv", b"".join(priced))
     assert (report.events, report.quarantined) == (499, 1)
-
-
-def test_quotes_are_closed_however_the_stream_is_cut() -> None:
-    text = b'1,"a\r\n2,"b"\n3,"c ""d"", e"\r4,f"\n5,"'
-    wanted = b'1,?a\r\n2,"b"\n3,"c ""d"", e"\r4,f"\n5,?'
-    for size in range(1, len(text) + 2):
-        stream, pieces = ClosedQuotes(io.BytesIO(text), ","), []
-        while piece := stream.read(size):
-            assert len(piece) <= size
-            pieces.append(piece)
-        assert b"".join(pieces) == wanted

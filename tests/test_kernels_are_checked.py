@@ -37,6 +37,7 @@ CHECKED_BY = {
     "engine/ticks/messages.py": "tests/engine/ticks/test_latency.py",
     "engine/ticks/metrics.py": "tests/engine/ticks/test_metrics.py",
     "engine/ticks/ordering.py": TICKS,
+    "engine/ticks/queue.py": TICKS,
     "engine/calibration/curve_sums.py": f"{CALIBRATION}/test_kalman.py",
     "engine/calibration/egarch.py": f"{CALIBRATION}/test_egarch.py",
     "engine/calibration/garch.py": f"{CALIBRATION}/test_garch.py",

@@ -91,17 +91,25 @@ class TickChunk:
 
     def part(self, first: int, end: int) -> TickChunk:
         """Return events `first` up to `end`, as views."""
-        made = object.__new__(TickChunk)
-        # What is part of arrays that were looked at needs no second look.
-        for name in CHUNK_COLUMNS:
-            object.__setattr__(made, name, getattr(self, name)[first:end])
-        return made
+        return _made(getattr(self, name)[first:end] for name in CHUNK_COLUMNS)
+
+    def copied(self) -> TickChunk:
+        """Return the same events in arrays of their own."""
+        return _made(getattr(self, name).copy() for name in CHUNK_COLUMNS)
 
 
 def joined_ticks(first: TickChunk, second: TickChunk) -> TickChunk:
     """Return the events of one chunk and those of the next."""
     pairs = ((getattr(first, name), getattr(second, name)) for name in CHUNK_COLUMNS)
-    return TickChunk(*(np.concatenate(pair) for pair in pairs))
+    return _made(np.concatenate(pair) for pair in pairs)
+
+
+def _made(arrays: Iterator[NDArray[Any]]) -> TickChunk:
+    """Return a chunk of what comes of arrays that were looked at: it needs no second look."""
+    made = object.__new__(TickChunk)
+    for name, array in zip(CHUNK_COLUMNS, arrays, strict=True):
+        object.__setattr__(made, name, array)
+    return made
 
 
 class TickStream(Protocol):

@@ -107,10 +107,11 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
                 leave_at(s, event, heard)
                 save_state(s, state)
                 return event
-            stamp = s.stamps[event] if event < end else s.stamps[end - 1] + 1
+            # Of a whole number without a sign nobody asks whether it counts from the end.
+            stamp = s.stamps[np.uint64(event)] if event < end else s.stamps[end - 1] + 1
             turns = 0
             while True:
-                wakes = s.heard[heard] if heard < event else at.NEVER
+                wakes = s.heard[np.uint64(heard)] if heard < event else at.NEVER
                 due = counts[at.NEXT_DUE]
                 if seldom((due < stamp) & (due <= wakes)):
                     if one:

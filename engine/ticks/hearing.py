@@ -21,24 +21,25 @@ __all__ = ["catch_up", "concerns", "hear", "leave_at", "serve", "show"]
 @part
 def hear(s: Any, event: int, symbol: int) -> None:
     """Let the strategy hear of an event of the feed."""
-    counts = s.counts
-    counts[at.NOW] = s.heard[event]
-    counts[at.FEED_NOW] = s.heard[event] - s.stamps[event]
+    counts, place = s.counts, np.uint64(event)
+    counts[at.NOW] = s.heard[place]
+    counts[at.FEED_NOW] = s.heard[place] - s.stamps[place]
     show(s, s.heard_touch, event, symbol)
 
 
 @part
 def concerns(s: Any, event: int) -> bool:
     """Whether an event may move or fill an order that rests, as far as prices tell."""
-    numbers, bid, ask, price = s.numbers, s.bid[event], s.ask[event], s.trade_price[event]
+    place = np.uint64(event)
+    numbers, bid, ask, price = s.numbers, s.bid[place], s.ask[place], s.trade_price[place]
     buys, sells = numbers[at.BUY_EDGE], numbers[at.SELL_EDGE]
     # Branches that mostly go one way cost less here than comparisons that wait for each other.
     if not bid > numbers[at.BUY_BEHIND]:
-        shown = s.bid_size[event]
+        shown = s.bid_size[place]
         if bid != numbers[at.BUY_AT] or not shown >= numbers[at.BUY_LEAST]:
             return True
     if not ask < numbers[at.SELL_BEHIND]:
-        shown = s.ask_size[event]
+        shown = s.ask_size[place]
         if ask != numbers[at.SELL_AT] or not shown >= numbers[at.SELL_LEAST]:
             return True
     if not (ask > buys and bid < sells):
@@ -72,13 +73,14 @@ def catch_up(s: Any, shown: int, event: int) -> int:
 @part
 def show(s: Any, touch: NDArray[np.float64], event: int, symbol: int) -> None:
     """Let a touch be as it is after an event; of a side that is empty the last price is kept."""
-    bid, ask = s.bid[event], s.ask[event]
+    place = np.uint64(event)
+    bid, ask = s.bid[place], s.ask[place]
     if seldom(math.isnan(bid)) and not math.isnan(touch[symbol, at.BID]):
         touch[symbol, at.LAST_BID] = touch[symbol, at.BID]
     if seldom(math.isnan(ask)) and not math.isnan(touch[symbol, at.ASK]):
         touch[symbol, at.LAST_ASK] = touch[symbol, at.ASK]
     touch[symbol, at.BID], touch[symbol, at.ASK] = bid, ask
-    touch[symbol, at.BID_SIZE], touch[symbol, at.ASK_SIZE] = s.bid_size[event], s.ask_size[event]
+    touch[symbol, at.BID_SIZE], touch[symbol, at.ASK_SIZE] = s.bid_size[place], s.ask_size[place]
 
 
 @called

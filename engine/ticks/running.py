@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Final
 
@@ -181,7 +180,7 @@ class TickRun:
                 return
             told -= len(waiting)
         told = self._through((chunk, heard, targets), begin, len(chunk), told)
-        rest = _copied(chunk.part(told, len(chunk)))
+        rest = chunk.part(told, len(chunk)).copied()
         self._pending = rest, heard[told:].copy(), targets[:, told:].copy()
 
     def finish(self) -> None:
@@ -334,12 +333,3 @@ class TickRun:
         except COMPILER_ERRORS as error:
             raise explain(error, self._cls) from error
         return self._loop.advance
-
-
-def _copied(chunk: TickChunk) -> TickChunk:
-    return TickChunk(*(array.copy() for array in _arrays(chunk)))
-
-
-def _arrays(chunk: TickChunk) -> Iterator[NDArray[Any]]:
-    for name in chunk.__slots__:
-        yield getattr(chunk, name)

@@ -164,7 +164,10 @@ def point_at(
         *(chunk.trade_price, chunk.trade_size),
         *(chunk.trade_side, chunk.symbol),
     )
-    frames[:, _CHUNK : _CHUNK + len(arrays)] = [array.ctypes.data for array in arrays]
+    # The attribute `ctypes` would make an object for each array.
+    frames[:, _CHUNK : _CHUNK + len(arrays)] = [
+        array.__array_interface__["data"][0] for array in arrays
+    ]
     rows = targets.strides[0] * np.arange(len(frames))
     frames[:, _CHUNK + len(arrays)] = targets.ctypes.data + rows
     frames[:, _EVENTS] = len(chunk)

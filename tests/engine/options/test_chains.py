@@ -149,6 +149,26 @@ BROKEN = {
 }
 
 
+IMPOSSIBLE = {
+    "two thousand years": "2024-01-02,4025-02-16,470,call,2.9,3.0",
+    "a huge strike": "2024-01-02,2024-02-16,1e308,call,2.9,3.0",
+    "a strike of next to nothing": "2024-01-02,2024-02-16,1e-320,call,2.9,3.0",
+    "a huge price": "2024-01-02,2024-02-16,470,call,2.9,1e308",
+}
+
+
+@pytest.mark.parametrize("exercise", ["european", "american"])
+def test_numbers_that_no_option_has_are_set_aside_before_anything_grows_by_them(exercise, tmp_path):
+    good = "2024-01-02,2024-02-16,470,call,12.1,12.2\n2024-01-02,2024-02-16,470,put,6.4,6.5\n"
+    rows = "\n".join(
+        [*IMPOSSIBLE.values(), *(row.replace("call", "put") for row in IMPOSSIBLE.values())]
+    )
+    file = written(tmp_path / "c.csv", f"{LONG}{rows}\n{good}")
+    chain = mc.read_option_chain(file, exercise=exercise)
+    assert chain.counts == {"impossible": 2 * len(IMPOSSIBLE)}
+    assert len(chain) == 2
+
+
 @pytest.mark.parametrize("reason", BROKEN)
 def test_a_quote_that_cannot_be_used_is_set_aside_with_its_reason(reason, tmp_path):
     good = "2024-01-02,2024-02-16,470,call,12.1,12.2\n"

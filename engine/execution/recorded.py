@@ -12,6 +12,7 @@ from engine.execution.layout import (
     CANCELLED,
     FORCED,
     MARKET,
+    ORDER_MODE,
     ORDER_STATE,
     ORDER_TAG,
     PENDING,
@@ -61,6 +62,17 @@ def take_recorded(s: Simulation, bar: int) -> None:
                 return
             slot = s.counts[PENDING] - 1
             s.orders[slot, ORDER_STATE] = FORCED
+            s.orders[slot, ORDER_MODE] = BY_UNITS  # no exit: it happened, whatever was held
             s.orders[slot, ORDER_TAG] = row[TAPE_TAG]
+            before = s.counts[TAPE_AT]
+            s.counts[TAPE_AT] = at
+            fill_apart(s, slot, row[TAPE_PRICE], bar, AT_CLOSE)
+            # What lies behind is not looked at again.
+            while before < at and (
+                s.tape[before, TAPE_TAKEN] != 0.0 or s.tape[before, TAPE_BAR] < bar
+            ):
+                before += 1
+            s.counts[TAPE_AT] = before
+            continue
         if slot >= 0:
             fill_apart(s, slot, row[TAPE_PRICE], bar, AT_CLOSE)

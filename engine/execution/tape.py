@@ -49,12 +49,15 @@ def recorded_fill(s: Simulation, slot: int, bar: int, units: float) -> int:
     """Row of the tape that is a fill in `bar` of the order in `slot`, of signed `units`; else -1.
 
     By the order's number; a row of order 0 is of any order of its symbol and side, one below 0 of
-    what is traded apart from the strategy's orders.
+    what is traded apart from the strategy's orders. A trade of its own is of the row that it was
+    made of, at TAPE_AT: its number may be that of another row, its units may be no whole lots.
     """
     keep_apart()
     order = s.orders[slot]
     apart = order[ORDER_STATE] == FORCED
     at = s.counts[TAPE_AT]
+    if apart and order[ORDER_MODE] == BY_UNITS:
+        return at
     # What lies behind is not looked at again: a record of n fills costs n steps.
     while at < s.tape.shape[0] and (s.tape[at, TAPE_BAR] < bar or _is_taken_in(s, at, bar)):
         at += 1

@@ -271,6 +271,27 @@ def test_a_fill_of_no_order_is_of_none_even_where_one_waits() -> None:
     assert events[1] == (2, 1)
 
 
+def test_a_trade_of_its_own_is_no_fill_of_the_order_whose_number_it_gets() -> None:
+    # The second order of the session is the trade itself: no row of order 2 is its fill.
+    message = "fills, row 0: found a fill of order 2, allowed an order that waits at bar 1"
+    with pytest.raises(Refusal, match=message):
+        replayed(bar=[1, 1], units=[-4.0, -1.0], price=[102.0, 101.5], order=[2, -1])
+
+
+def test_a_trade_of_its_own_happened_whatever_was_held_and_waits() -> None:
+    # A sale beside a buy that waits would be its exit, and there is nothing to reduce yet.
+    found = replayed(bar=[1], units=[-3.0], price=[101.0], order=[-1], until=7)
+    assert filled(found) == [(1, -3.0, 101.0, 0.0)]
+    assert found.positions == {"X": -3.0}
+
+
+def test_a_trade_of_its_own_may_be_less_than_a_lot() -> None:
+    tape = pl.DataFrame({"bar": [1], "units": [0.5], "price": [101.0], "order": [-1]})
+    lots = {"instrument": {"lot_size": 1.0}}
+    found = backtest(Enters, bars_of(*PRICES), execution=lots, fills=FillTape(tape, until=7))
+    assert found.positions == {"X": 0.5}
+
+
 def test_a_withdrawn_order_is_named_by_its_number() -> None:
     rows = pl.DataFrame({"event": ["withdrawn"], "bar": [1], "units": [None], "price": [None]})
     with pytest.raises(Refusal, match="row 0: found an order that was withdrawn, without its numb"):

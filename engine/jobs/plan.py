@@ -277,7 +277,10 @@ def _serve(
         if not len(common_sets) or not common_seeds.any():
             left.append(rectangle)
             continue
-        pieces.append(Piece(manifest, common_sets, seeds[common_seeds]))
+        served = seeds[common_seeds]
+        # Millions of seeds are held once.
+        served = manifest.seeds if len(served) == len(manifest.seeds) else served
+        pieces.append(Piece(manifest, common_sets, served))
         other_seeds = rectangle.seeds & ~there
         if other_seeds.any():
             left.append(_Rectangle(rectangle.sets, other_seeds))

@@ -234,26 +234,34 @@ def _rows(
 
 def _numbers(
     set_ids: NDArray[np.str_], seeds: NDArray[np.uint64]
-) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """Tables of the study's own numbers: of its parameter sets, and of its seeds."""
+) -> tuple[pl.LazyFrame, pl.LazyFrame | int]:
+    """Tables of the study's own numbers: of its parameter sets, and of its seeds.
+
+    Of consecutive seeds the first says it all, however many they are.
+    """
     sets = {"set_id": set_ids.tolist(), "parameter_set": np.arange(len(set_ids), dtype=np.int32)}
+    ascending = len(seeds) > 0 and bool((seeds[1:] > seeds[:-1]).all())
+    if ascending and int(seeds[-1]) - int(seeds[0]) == len(seeds) - 1:
+        return pl.LazyFrame(sets), int(seeds[0])
     # Of millions of seeds the numbers are made where they are asked for.
     order = pl.LazyFrame({"seed": seeds}).with_row_index("_position")
     return pl.LazyFrame(sets), order.with_columns(pl.col("_position").cast(pl.Int64))
 
 
 def _numbered(
-    rows: pl.LazyFrame, summary: JobSummary, numbers: tuple[pl.LazyFrame, pl.LazyFrame]
+    rows: pl.LazyFrame, summary: JobSummary, numbers: tuple[pl.LazyFrame, pl.LazyFrame | int]
 ) -> pl.LazyFrame:
     """Add the study's name and its numbers of parameter sets and simulations."""
     sets, order = numbers
+    rows = rows.join(sets, on="set_id", how="inner", maintain_order="left")
+    if isinstance(order, int):
+        # Rows have no other seeds than the study's (`_rows`).
+        from_first = pl.col("seed") - pl.lit(order, pl.UInt64())
+        rows = rows.with_columns(from_first.cast(pl.Int64).alias("_position"))
+    else:
+        rows = rows.join(order, on="seed", how="inner", maintain_order="left")
     path = pl.col("_position") * summary.paths_per_seed + pl.col("path")
-    return (
-        rows.join(sets, on="set_id", how="inner", maintain_order="left")
-        .join(order, on="seed", how="inner", maintain_order="left")
-        .with_columns(
-            pl.lit(summary.study).alias("study"),
-            (path * summary.parameter_sets + pl.col("parameter_set")).alias("simulation"),
-        )
-        .drop("_position")
-    )
+    return rows.with_columns(
+        pl.lit(summary.study).alias("study"),
+        (path * summary.parameter_sets + pl.col("parameter_set")).alias("simulation"),
+    ).drop("_position")

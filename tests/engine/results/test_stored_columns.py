@@ -183,3 +183,18 @@ def test_results_opened_from_a_folder_read_as_those_in_memory(tmp_path: Path) ->
     )
     assert none.stored is None
     assert none.lazy.select(pl.len()).collect().item() == 0
+
+
+@pytest.mark.parametrize("seeds", [[7, 8, 9], [9, 7, 8], [7, 9, 10]])
+def test_simulations_are_numbered_in_the_order_of_the_seeds(seeds: list[int]) -> None:
+    found = study(seeds=seeds, paths_per_seed=2, parameters={"fast": [3], "slow": [12, 20]}).run()
+    rows = found.frame.sort("simulation")
+    assert rows["simulation"].to_list() == list(range(12))
+    assert rows["seed"].to_list() == [seed for seed in seeds for _ in range(4)]
+    assert rows["path"].to_list() == [0, 0, 1, 1] * 3
+    assert rows["parameter_set"].to_list() == [0, 1] * 6
+
+
+def test_pieces_that_serve_whole_parts_hold_their_seeds_once() -> None:
+    found = study(parameters={"fast": [3], "slow": [12]}).run()
+    assert all(piece.seeds is piece.manifest.seeds for piece in found.pieces)

@@ -99,11 +99,15 @@ def test_the_order_engine_that_is_interpreted_trades_as_the_second_one_does(proj
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
-    [("assert True", "passed"), ("assert False", "failed"), ("while True: ...", "too long")],
+    ("line", "seconds", "expected"),
+    [
+        ("assert True", 60.0, "passed"),
+        ("assert False", 60.0, "failed"),
+        ("while True: ...", 2.0, "too long"),
+    ],
 )
 def test_tests_pass_fail_or_use_up_their_processor_time(
-    tmp_path: Path, line: str, expected: str
+    tmp_path: Path, line: str, seconds: float, expected: str
 ) -> None:
     (tmp_path / "test_x.py").write_text(f"def test_x():\n    {line}\n")
-    assert mutation.outcome(tmp_path, ["test_x.py"], 2.0, plain=False) == expected
+    assert mutation.outcome(tmp_path, ["test_x.py"], seconds, plain=False) == expected

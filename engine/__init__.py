@@ -49,6 +49,7 @@ _ROOMS: Final[dict[str, tuple[str, ...]]] = {
     "calibration.filtered_states": ("kalman_filter",),
     "calibration.forecast": ("forecast",),
     "calibration.garch_start": ("garch_start",),
+    "calibration.term_structure": ("term_structure", "volatility_term_structure"),
     "sources.block_length": ("block_length",),
     "sources.variance_start": ("VarianceStart",),
     "ticks": (

@@ -13,6 +13,7 @@ from scipy.optimize import minimize_scalar
 from engine.bars import Bars
 from engine.calibration.calibration import Calibration
 from engine.calibration.curve_data import Initial, Measurement
+from engine.calibration.curve_season import Seasonality
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.interval import Interval
 from engine.calibration.reversion_interval import reversion_intervals
@@ -40,6 +41,7 @@ def estimate_schwartz_1f(
     bias_correction: Literal["none", "analytic"] = "none",
     measurement: Measurement = "per_contract",
     initial: Initial = "diffuse",
+    seasonality: Seasonality = 0,
 ) -> Calibration:
     r"""Estimate the Schwartz one-factor model.
 
@@ -52,13 +54,14 @@ def estimate_schwartz_1f(
         See `SpotSample.from_bars`; a panel takes "error" or "exclude" and no weights.
     overnight, bias_correction
         Spot bars only; the correction is "none" or "analytic" (see Notes).
-    measurement, initial
+    measurement, initial, seasonality
         Futures panel only, see `estimate_schwartz_smith`.
 
     Returns
     -------
     Calibration
-        ``kappa``, ``mu``, ``sigma`` and, from a panel, the market price of risk ``lambda_``.
+        ``kappa``, ``mu``, ``sigma`` and, from a panel, the market price of risk ``lambda_`` and the
+        amplitudes of a season, if it has one.
 
     Notes
     -----
@@ -88,8 +91,11 @@ def estimate_schwartz_1f(
             non_positive=non_positive,
             measurement=measurement,
             initial=initial,
+            seasonality=seasonality,
             minimum=minimum,
         )
+    if seasonality != 0:
+        raise Refusal("seasonality", f"{seasonality!r} with bars", "0, or a futures panel")
     if bias_correction not in ("none", "analytic"):
         raise Refusal("bias_correction", repr(bias_correction), "none, analytic")
     sample = SpotSample.from_bars(

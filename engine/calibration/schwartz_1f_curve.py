@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calibration.calibration import Calibration
-from engine.calibration.curve_data import CurveData, Initial, Measurement
-from engine.calibration.curve_fit import fit_curve, state_covariance
+from engine.calibration.curve_data import CurveData, Initial, Measurement, year_fraction
+from engine.calibration.curve_fit import state_covariance
+from engine.calibration.curve_season import Seasonality, fit_seasonal_curve, season_terms
 from engine.calibration.curve_sums import curve_sums
 from engine.calibration.futures_panel import FuturesPanel
 from engine.calibration.kalman import CurveModel, Gradient
 from engine.calibration.schwartz_smith import curve_moments
 from engine.calibration.transforms import Transforms
 from engine.calibration.window import Window
+from engine.sources.seasonality import season_names
 
 __all__ = ["Schwartz1F", "curve_calibration"]
 
@@ -34,6 +36,7 @@ def curve_calibration(
     non_positive: Literal["error", "exclude"],
     measurement: Measurement,
     initial: Initial,
+    seasonality: Seasonality,
     minimum: int,
 ) -> Calibration:
     """Estimate the model on a panel; see `estimate_schwartz_1f`."""
@@ -48,27 +51,35 @@ def curve_calibration(
         contracts=2,
     )
     model = Schwartz1F(level=float(np.nanmean(data.y)))
-    fit = fit_curve(model, data)
-    values, jacobian = model.reported(fit.parameters)
-    spot = math.exp(float(fit.filtered.states[-1, 0]))
-    carried = np.zeros((5, 6))
+    fit, cycles, season = fit_seasonal_curve(model, data, seasonality)
+    own, jacobian = model.reported(fit.parameters[:4])
+    amplitudes = fit.parameters[4:]
+    names = (*_NAMES, *season_names(cycles))
+    values = [*own.tolist(), *amplitudes.tolist()]
+    today = year_fraction(data.panel.last_date)
+    waves = season_terms(np.array(today), cycles).reshape(-1)
+    spot = math.exp(float(fit.filtered.states[-1, 0] + amplitudes @ waves))
+    # The spot's error follows from the state's, and from those of its season.
+    size = len(names)
+    carried = np.zeros((size + 1, size + 2))
+    carried[:size, :size] = np.eye(size)
     carried[:4, :4] = jacobian
-    carried[4, 4] = spot
+    carried[size, 4 : size + 1] = [*(spot * waves), spot]
     joint = carried @ fit.covariance @ carried.T
     return Calibration.of(
         "schwartz_1f",
         symbol=panel.symbol,
         timeframe=panel.timeframe,
         as_of=as_of or panel.last_date,
-        parameters=dict(zip(_NAMES, values.tolist(), strict=True)),
-        covariance=joint[:4, :4],
+        parameters=dict(zip(names, values, strict=True)),
+        covariance=joint[:size, :size],
         log_likelihood=fit.filtered.log_likelihood,
-        free_parameters=len(model.names) + data.group_count,
+        free_parameters=size + data.group_count,
         n=data.filled,
         window=str(Window.parse(window)),
-        diagnostics=fit.diagnostics,
-        start_state={"spot": spot},
-        state_covariance=state_covariance(joint, _NAMES, ("spot",)),
+        diagnostics=fit.diagnostics | season,
+        start_state={"spot": spot} | ({"year_fraction": today} if cycles else {}),
+        state_covariance=state_covariance(joint, names, ("spot",)),
     )
 
 

@@ -124,6 +124,7 @@ _STEADY = dg.AssetCheckSpec(
 def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Materialized:
     """Estimate every model for this run's series and dates."""
     from mc_assets.calibration_store import CalibrationStore
+    from mc_assets.defs.calibration_views import calibration_views
     from mc_assets.market_data import load_series
     from mc_assets.reports.calibration_picture import calibration_picture
     from mc_assets.reports.picture import as_markdown
@@ -166,9 +167,9 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
         # On the newest date alone: metadata of the result would be written to every partition.
         picture = calibration_picture(store.read(symbol, timeframe, allow_damaged=True), series)
         newest = max(dates, key=lambda key: max(dates[key], default=datetime.date.min))
-        metadata[newest]["newest_estimates"] = dg.MetadataValue.md(
-            _newest(made[max(dates[newest])]) if dates[newest] else "none"
-        )
+        latest = made[max(days)]
+        metadata[newest]["newest_estimates"] = dg.MetadataValue.md(_newest(latest))
+        metadata[newest] |= calibration_views(wanted, market_data, latest)
         metadata[newest]["seconds"] = round(time.perf_counter() - begin, 3)
         metadata[newest]["parameters_through_time"] = dg.MetadataValue.md(
             as_markdown([(series, picture)])

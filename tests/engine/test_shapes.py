@@ -244,12 +244,17 @@ def sampler() -> Any:
 
 
 @cache
-def states_of_shape() -> Any:
+def curve_of_shape() -> Any:
     rng = np.random.default_rng(1)
     spot = 60.0 * np.exp(0.03 * rng.standard_normal((40, 1)).cumsum(axis=0))
     prices = spot * np.exp(0.004 * rng.standard_normal((40, 3)))
     made = mc.FuturesPanel.from_arrays(prices, [0.1, 0.5, 1.0], dt=1 / 52)
-    return mc.kalman_filter(mc.calibrate("schwartz_1f", made, minimum=30), made)
+    return mc.calibrate("schwartz_1f", made, minimum=30), made
+
+
+@cache
+def states_of_shape() -> Any:
+    return mc.kalman_filter(*curve_of_shape())
 
 
 @cache
@@ -407,6 +412,8 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     ),
     "Instrument.closed": (lambda: SESSION.closed(history(20).timestamps), BARS),
     **_labelled("FuturesPanel", _fields(panel, "prices maturities elapsed_years"), PANEL),
+    "term_structure": (lambda: mc.term_structure(*curve_of_shape()), {}),
+    "volatility_term_structure": (lambda: mc.volatility_term_structure(*curve_of_shape()), {}),
     "FuturesPanel.log_prices": (lambda: panel().log_prices(), PANEL),
     **_labelled(
         "OptionSurface",

@@ -186,6 +186,17 @@ def test_the_newest_date_shows_parameters_through_time(night: dict[str, Any]) ->
     assert pictured == {f"2016|{name}@1d" for name in SERIES}
 
 
+def test_the_newest_date_shows_what_the_price_may_come_to(night: dict[str, Any]) -> None:
+    shown = night["metadata"]["2016|GOOD@1d"]["forecasts"]
+    assert shown.startswith("![forecasts](data:image/png;base64,")
+    assert [line.split(" | ")[:2] for line in shown.splitlines()[-8:]] == [
+        [f"| {model}", years]
+        for model in ("gbm", "schwartz_1f")
+        for years in ("0.25", "0.5", "0.75", "1")
+    ]
+    assert "forecasts" not in night["metadata"]["2016|FLAT@1d"]
+
+
 @pytest.mark.slow
 def test_estimates_are_made_anew_where_an_estimator_has_moved_on(
     night: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -9,6 +9,7 @@ import pytest
 
 import engine as mc
 from engine.calibration import calibrate, try_calibrate
+from engine.calibration.curve_data import year_fraction
 from engine.calibration.schwartz_smith import PARAMETERS, filter_schwartz_smith
 from engine.sources import RollingFutures, Schwartz2F, SchwartzSmith, make_source
 from tests.engine.calibration.seasonal_world import MODEL, SEASON, season, seasonal_panel
@@ -90,6 +91,51 @@ def test_a_crash_and_another_season_after_the_date_change_nothing(panel):
     planted = replace(panel, prices=prices)
     found = calibrate("schwartz_smith", planted, as_of=panel.dates[last], **options)
     assert found.to_rows() == cut.to_rows()
+
+
+def test_a_one_factor_curve_has_a_season_too():
+    # Without shocks of the level the two-factor world has one factor.
+    rng = np.random.default_rng(4)
+    panel = seasonal_panel(rows=100)
+    kappa, mu, sigma, risk = 1.4, 4.1, 0.3, 0.1
+    fade = np.exp(-kappa * 7 / 365)
+    alpha = mu - sigma**2 / (2 * kappa)
+    states = np.empty(100)
+    states[0] = alpha
+    for i in range(1, 100):
+        noise = sigma * np.sqrt((1 - fade**2) / (2 * kappa)) * rng.standard_normal()
+        states[i] = alpha + fade * (states[i - 1] - alpha) + noise
+    decay = np.exp(-kappa * panel.maturities)
+    calendar = np.array([day.year + year_fraction(day) for day in panel.dates])
+    logs = decay * states[:, None] + (1 - decay) * (alpha - risk)
+    logs += (1 - decay**2) * sigma**2 / (4 * kappa)
+    logs += season(calendar[:, None] + panel.maturities, SEASON)
+    prices = np.exp(logs + 0.005 * rng.standard_normal(logs.shape))
+    panel = replace(panel, prices=prices)
+    found = calibrate("schwartz_1f", panel, seasonality=2, measurement="common")
+    for name, truth in ({"kappa": kappa, "mu": mu, "sigma": sigma, "lambda_": risk} | TRUE).items():
+        assert abs(found.parameters[name] - truth) < 4.0 * found.std_errors[name], name
+    spot = np.exp(states[-1] + season(calendar[-1:], SEASON)[0])
+    assert (
+        abs(found.start_state["spot"] - spot) < 4.0 * found.state_covariance["spot"]["spot"] ** 0.5
+    )
+    plain = calibrate("schwartz_1f", panel, measurement="common")
+    assert found.bic < plain.bic - 100.0
+    # The filter and the paths know the season: one sees the spot, the other starts at the curve.
+    log_spot = mc.kalman_filter(found, panel, measurement="common").filtered[-1, 0]
+    assert log_spot == pytest.approx(np.log(found.start_state["spot"]))
+    source = make_source("schwartz_1f", found.parameters).with_start_state(found.start_state)
+    assert source.year_fraction == found.start_state["year_fraction"]
+    today = mc.term_structure(found, panel)
+    assert np.log(today["fitted"] / today["price"]).abs().max() < 4.0 * 0.005
+
+
+def test_bars_have_no_season_of_expiries():
+    day = 86_400_000_000
+    close = 50.0 * np.exp(np.sin(np.arange(80.0)) / 50)
+    bars = mc.Bars("X", np.arange(80) * day, close, close, close, close, np.ones(80))
+    with pytest.raises(mc.Refusal, match="seasonality: found 1 with bars, allowed 0"):
+        calibrate("schwartz_1f", bars, seasonality=1)
 
 
 @pytest.mark.parametrize("model", ["schwartz_smith", "schwartz_2f"])

@@ -31,6 +31,9 @@ class BuiltIn(NamedTuple):
     nests : str
         The model that it becomes where some of its parameters vanish, with a likelihood of the same
         data.
+    forecast : bool
+        Whether log prices are normal given parameters and states, so that `mc.forecast` has them in
+        closed form: ``_kou`` of `engine.calibration.forecast_law`.
     """
 
     class_name: str
@@ -38,6 +41,7 @@ class BuiltIn(NamedTuple):
     weighted: bool = True
     estimator_version: str = "1"
     nests: str = ""
+    forecast: bool = False
 
 
 BUILT_IN: Final[dict[str, BuiltIn]] = {
@@ -46,7 +50,7 @@ BUILT_IN: Final[dict[str, BuiltIn]] = {
     "correlated": BuiltIn("Correlated"),
     "egarch": BuiltIn("EGARCH", ("Bars",), weighted=False, nests="gbm"),
     "garch": BuiltIn("GARCH", ("Bars",), weighted=False, nests="gbm"),
-    "gbm": BuiltIn("GBM", ("Bars",)),
+    "gbm": BuiltIn("GBM", ("Bars",), forecast=True),
     "heston": BuiltIn("Heston", ("Bars", "OptionSurface"), estimator_version="2"),
     "historical": BuiltIn("Historical"),
     "kou": BuiltIn("Kou"),
@@ -54,10 +58,16 @@ BUILT_IN: Final[dict[str, BuiltIn]] = {
     "regime_switching": BuiltIn("RegimeSwitching", ("Bars",), estimator_version="2", nests="gbm"),
     "rolling_futures": BuiltIn("RollingFutures"),
     "schwartz_1f": BuiltIn(
-        "Schwartz1F", ("Bars", "FuturesPanel"), estimator_version="2", nests="gbm"
+        "Schwartz1F",
+        ("Bars", "FuturesPanel"),
+        estimator_version="2",
+        nests="gbm",
+        forecast=True,
     ),
-    "schwartz_2f": BuiltIn("Schwartz2F", ("FuturesPanel",), estimator_version="2"),
-    "schwartz_smith": BuiltIn("SchwartzSmith", ("FuturesPanel",), estimator_version="2"),
+    "schwartz_2f": BuiltIn("Schwartz2F", ("FuturesPanel",), estimator_version="2", forecast=True),
+    "schwartz_smith": BuiltIn(
+        "SchwartzSmith", ("FuturesPanel",), estimator_version="2", forecast=True
+    ),
     "stressed": BuiltIn("Stressed"),
 }
 

@@ -12,6 +12,7 @@ from engine.calibration.calibration import Calibration
 from engine.calibration.curve_season import season_terms
 from engine.calibration.schwartz_smith import curve_constant
 from engine.errors import Refusal
+from engine.models import BUILT_IN
 
 __all__ = ["FORMS", "FactorLaw", "factor_law"]
 
@@ -224,9 +225,7 @@ def _gbm(named: Named) -> Form:
     return natural, none, named["log_spot"]
 
 
+# Of every model whose line in `engine.models` says so.
 FORMS: dict[str, Callable[[Named], Form]] = {
-    "gbm": _gbm,
-    "schwartz_1f": _schwartz_1f,
-    "schwartz_2f": _schwartz_2f,
-    "schwartz_smith": _schwartz_smith,
+    name: globals()[f"_{name}"] for name, model in BUILT_IN.items() if model.forecast
 }

@@ -59,7 +59,7 @@ def test_a_run_stops_where_somebody_asks_for_it_by_a_file_from_wherever(
         ask_to_stop(files, only(tmp_path).id, "key desk")
 
     with pytest.raises(StudyInterrupted):
-        make_study(seeds=4000).run(root=tmp_path, progress=ask)
+        make_study(seeds=40_000).run(root=tmp_path, progress=ask)
     found = only(tmp_path)
     assert (found.state, found.error) == ("stopped", "stopped by key desk")
     assert 0 < found.done < found.total

@@ -39,7 +39,7 @@ _MOST_THREADS: Final = 4
 # Paths of a part: influences of as many tell the error of a history (`error_budget`).
 _PART_PATHS: Final = 131_072
 # Paths of a set that are held: parts are read again for every sum, which takes longer.
-_MOST_PATHS: Final = 1_000_000
+_MOST_PATHS: Final = 4_000_000
 
 
 class Step(Protocol):

@@ -107,6 +107,10 @@ _C_FMA: Final[Any] = ctypes.CDLL(None).fma
 _C_FMA.restype, _C_FMA.argtypes = ctypes.c_double, [ctypes.c_double] * 3
 
 
+def _trailing_zeros(bits: Any) -> int:
+    return (int(bits) & -int(bits)).bit_length() - 1 if bits else 64
+
+
 def _put_four(array: NDArray[np.float64], start: int, four: NDArray[np.float64]) -> None:
     array[start : start + 4] = four
 
@@ -143,6 +147,8 @@ _PLAIN: Final[Mapping[Any, Mapping[str, Any]]] = {
         "as_bits": lambda value: np.float64(value).view(np.uint64),
         "as_float": lambda bits: np.uint64(bits).view(np.float64),
         "high_product": lambda a, b: np.uint64((int(a) * int(b)) >> 64),
+        "bit_count": lambda bits: int(bits).bit_count(),
+        "trailing_zeros": _trailing_zeros,
         "keep_apart": lambda: None,
         "seldom": lambda condition: condition,
         "borrow": lambda array: array,
@@ -153,6 +159,7 @@ _PLAIN: Final[Mapping[Any, Mapping[str, Any]]] = {
         "four": lambda *values: np.array(values),
         "four_times": lambda value: np.full(4, value),
         "each": tuple,
+        "any_reaches": lambda lanes, others: bool((lanes >= others).any()),
         "higher": _greater,
         "lower": _smaller,
         "total": _joined(lambda a, b: a + b),

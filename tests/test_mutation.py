@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,16 @@ def test_rooms_and_their_tests_exist(project: Path) -> None:
     for room, tests in mutation.TESTS_OF.items():
         assert (project / "engine" / room).is_dir()
         assert all((project / test).exists() for test in tests)
+
+
+@pytest.mark.parametrize("room", ["intrinsics", "lanes"])
+def test_every_instruction_has_a_plain_counterpart(project: Path, room: str) -> None:
+    named = {
+        node.value
+        for node in ast.walk(ast.parse((project / "tests" / "plain_kernels.py").read_text()))
+        if isinstance(node, ast.Constant)
+    }
+    assert set(importlib.import_module(f"engine.compiled.{room}").__all__) - named == set()
 
 
 @pytest.mark.slow

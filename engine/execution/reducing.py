@@ -1,10 +1,10 @@
 """Orders that only reduce: exits of a position, which never leave one that nobody asked for.
 
 An order by units, without exits of its own, against what is held and not larger, is an exit. What
-is held counts with the market orders of the same bar before it, since they fill first; or with all
-that wait, the rests of older ones among them. An exit trades at most what is left of the position
-when it fills, and leaves the book with the position: of a stop and a limit that close it the fill
-of one cancels the other, and a part leaves the other the rest.
+is held counts with the orders of the same bar before it that are for the market or its open, since
+they fill first; or with all such that wait, the rests of older ones among them. An exit trades at
+most what is left of the position when it fills, and leaves the book with the position: of a stop
+and a limit that close it the fill of one cancels the other, and a part leaves the other the rest.
 
 An order that is larger turns the position, as does a target on its other side
 (``order.target(-10, limit=103.0)``); an order of a size that follows from the account does what it
@@ -24,6 +24,7 @@ from engine.execution.layout import (
     BY_UNITS,
     ENTER,
     MARKET,
+    MARKET_ON_OPEN,
     ORDER_BAR,
     ORDER_KIND,
     ORDER_MODE,
@@ -91,7 +92,7 @@ def _fits(s: Simulation, slot: int, since: float) -> bool:
 
 @rare
 def _expected(s: Simulation, slot: int, since: float) -> float:
-    """Position of the symbol once market orders before the one in `slot` have filled.
+    """Position of the symbol once orders for the market before the one in `slot` have filled.
 
     Those of the bar `since` and later. Infinite where one opens a position of a size that only its
     fill tells.
@@ -101,11 +102,13 @@ def _expected(s: Simulation, slot: int, since: float) -> float:
     expected = s.positions[int(symbol), UNITS]
     for earlier in range(slot):
         order = s.orders[earlier]
-        if order[ORDER_SYMBOL] != symbol or order[ORDER_KIND] != MARKET:
-            continue
-        if order[ORDER_BAR] < since:
+        if order[ORDER_SYMBOL] != symbol or order[ORDER_KIND] not in (MARKET, MARKET_ON_OPEN):
             continue
         mode, quantity = order[ORDER_MODE], order[ORDER_QUANTITY]
+        # What an exit at the open does not get is cancelled: others may still close it.
+        lapses = order[ORDER_KIND] == MARKET_ON_OPEN and mode == REDUCE
+        if lapses or order[ORDER_BAR] < since:
+            continue
         agrees = expected * quantity > 0.0
         if mode == TO_UNITS:
             expected = quantity

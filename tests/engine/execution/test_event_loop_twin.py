@@ -452,7 +452,8 @@ class Twin:
         for item in self.book:
             if item is order:
                 break
-            if item.kind != "market" or item.last_bar < math.inf:
+            lapses = item.last_bar < math.inf and item.reduces
+            if item.kind != "market" or lapses:
                 continue
             if item.target:
                 held = item.units

@@ -38,7 +38,11 @@ class Exits(Strategy):
         if abs(size) > abs(held):
             size = -held
         first = bar.action
-        if first == 1.0 and held == 0.0:
+        if first == 12.0 and held == 0.0:
+            order.market_on_open(bar.units)
+            order.limit(-bar.units, bar.price)
+            order.stop(-bar.units, bar.other)
+        elif first == 1.0 and held == 0.0:
             order.market(bar.units * (1.0 if bar.price > bar.other else -1.0))
         elif first == 2.0:
             order.target(-held, limit=bar.price)
@@ -145,6 +149,14 @@ def test_an_exit_goes_with_its_position_and_does_not_meet_the_next_one(play) -> 
 def test_a_target_and_a_larger_order_turn_the_position(play, turn) -> None:
     state = play(script([WIDE], BUY, turn))
     assert state.positions[0, UNITS] == -10.0
+
+
+@pytest.mark.parametrize("rule", ["pessimistic", "tradingview"])
+def test_exits_beside_an_entry_at_the_open_are_of_what_it_opens(play, rule) -> None:
+    state = play(script([WIDE], (0.0,) * 4, (12.0, 10.0, 102.0, 98.0)), bracket_rule=rule)
+    assert fills(state) == [(2, 10.0, 100.0), (2, -10.0, 98.0)]
+    assert state.positions[0, UNITS] == 0.0
+    assert state.counts[PENDING] == 0
 
 
 def test_exits_placed_with_a_market_entry_that_waits_are_of_what_it_opens(play) -> None:

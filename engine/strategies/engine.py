@@ -337,9 +337,13 @@ class StrategyEngine:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return room for the rows of values, and to work in."""
         # The vector form fills a row of targets for each symbol, behind the indicators.
-        own = len(planned.plans) + (len(self.symbols) if "signals" in self.strategy.hooks() else 0)
+        own = len(planned.plans) + self._target_rows
         rows = scratch.rows_for(own + WORK_ROWS, self.steps)
         return rows[:own], rows[own:]
+
+    @cached_property
+    def _target_rows(self) -> int:
+        return len(self.symbols) if "signals" in self.strategy.hooks() else 0
 
     @cached_property
     def _address(self) -> int:

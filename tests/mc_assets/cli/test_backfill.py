@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,10 @@ import polars as pl
 import pytest
 
 from engine.calibration import versions
+from mc_assets import own_runs
 from mc_assets.backfills import missing_dates
 from mc_assets.calibration_store import CalibrationStore
+from mc_assets.instance import open_instance
 from mc_assets.project import Project
 from tests.mc_assets.mc_here import Done, mc_here
 
@@ -94,6 +98,37 @@ def test_a_backfill_makes_what_is_missing_and_nothing_else(
         project, ["X@1d"], datetime.date(2020, 6, 1), datetime.date(2020, 6, 12)
     )
     assert (len(found.missing), found.stored) == (10, 0)
+
+
+def test_a_backfill_that_is_stopped_says_how_to_go_on_and_leaves_no_run_open(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminated(*_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    def interrupted(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    def leave() -> None:
+        sys.exit(130)
+
+    # It ends this process at once.
+    monkeypatch.setattr("mc_assets.cli._leave", leave)
+    span = ("--series", "X@1d", "--from", "2020-04-01", "--to", "2020-04-03")
+    sentence = "mc: stopped; what is finished is kept, the same command goes on from there\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(CalibrationStore, "write", terminated)
+        done = folder.mc("backfill", "calibrations", *span)
+        assert (done.returncode, done.stderr) == (130, sentence)
+    with monkeypatch.context() as patch:
+        # Before the run begins.
+        patch.setattr(own_runs, "_origins", interrupted)
+        done = folder.mc("backfill", "calibrations", *span)
+        assert (done.returncode, done.stderr) == (130, sentence)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MC_DATA", str(folder.root / "data"))
+        with open_instance(Project.from_environment()) as instance:
+            assert all(run.is_finished for run in instance.get_runs())
 
 
 def test_days_without_bars_are_left_out(folder: Folder) -> None:

@@ -185,7 +185,7 @@ def experiments(project: Project, folder: Path | None = None) -> pl.DataFrame:
     Parameters
     ----------
     project : Project
-        Its reports are looked through.
+        Its folders of experiments are looked through.
     folder : Path, optional
         Another folder with folders of experiments.
 
@@ -222,7 +222,7 @@ def leaderboard(
     Parameters
     ----------
     project : Project
-        Its reports are looked through.
+        Its folders of experiments are looked through.
     statistic : str, optional
         Experiments that wanted another one are left out; by default what most of them wanted.
     folder : Path, optional
@@ -334,9 +334,9 @@ def _summaries(project: Project, folder: Path | None) -> list[tuple[Path, dict[s
     from engine.files import DamagedFile, read_json
     from mc_assets.experiment_folder import SUMMARY
 
-    root = project.reports if folder is None else folder
+    roots = project.experiments if folder is None else (folder,)
     found = []
-    for path in sorted(root.glob(f"*/{SUMMARY}")):
+    for path in (path for root in roots for path in sorted(root.glob(f"*/{SUMMARY}"))):
         try:
             summary = read_json(path)
         except (DamagedFile, OSError) as damage:

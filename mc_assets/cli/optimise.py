@@ -63,6 +63,8 @@ def optimise_run(
         print_json(found.outcome.to_json())
     else:
         _print(found)
+        if found.folder.resolve().parent not in {root.resolve() for root in project.experiments}:
+            typer.echo(f"ranked by: mc leaderboard --folder {found.folder.parent}")
 
 
 class _Line:
@@ -98,14 +100,14 @@ def _print(found: Experiment) -> None:
         numbers = [
             pl.col(name).round_sig_figs(4).alias(heading)
             for name, heading in (
-                *(("claim", "claimed"), ("fresh", "on fresh paths")),
+                *(("claim", "claims"), ("fresh", "shows")),
                 *(("fresh_low", "from"), ("fresh_high", "to"), ("plateau", "plateau")),
             )
         ]
         print_frame(
             leaders.select("role", *names, *numbers),
             leaders.select("role", *names, *numbers[:2]),
-            title=str(outcome.table.objectives[0]),
+            title=f"{outcome.table.objectives[0]}, shown on {outcome.unseen}",
         )
         worst = outcome.moves.filter(pl.col("rank") == 1).sort("drop", nulls_last=True).tail(1)
         if len(worst) and worst["drop"][0] is not None:

@@ -188,6 +188,22 @@ def test_a_command_that_asks_for_nothing_or_too_much_says_so(
     assert sentence in str(ran.exception)
 
 
+def test_experiments_beside_the_project_and_beside_its_data_are_listed_and_ranked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MC_HOME", str(folder))
+    for name in ("data/reports/kept", "reports/experiment_001", "elsewhere/third"):
+        store_experiment(folder / name)
+    assert {
+        row["folder"].rpartition("/")[2] for row in json.loads(_mc("experiments", "--json"))
+    } == {
+        "kept",
+        "experiment_001",
+    }
+    ranked = json.loads(_mc("leaderboard", "--json", "--folder", str(folder / "elsewhere")))
+    assert len(ranked) * 2 == len(json.loads(_mc("leaderboard", "--json")))
+
+
 def test_a_leaderboard_of_nothing_says_what_makes_an_experiment(folder: Path) -> None:
     ran = CliRunner().invoke(app, ["leaderboard"])
     assert str(ran.exception) == (

@@ -28,6 +28,9 @@ def optimise_run(
     seed: int = typer.Option(0, "--seed", min=0, help="Of the search."),
     objective: str = typer.Option("sharpe", "--objective", help="Statistic to maximise."),
     out: Path = typer.Option(None, "--out", help="Folder of the experiment."),
+    replace: bool = typer.Option(
+        False, "--replace", help="Begin anew where the folder holds another search."
+    ),
     workers: str = typer.Option(None, "--workers", help="Threads, or auto."),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
 ) -> None:
@@ -41,7 +44,9 @@ def optimise_run(
         raise Refusal("optimise", "a file beside --strategy or --data", "one or the other")
     with _Line(quiet=as_json) as line:
         if file is not None:
-            found = run_experiment(project, file, out=out, workers=workers, progress=line)
+            found = run_experiment(
+                project, file, out=out, replace=replace, workers=workers, progress=line
+            )
         elif strategy is None or data is None:
             raise Refusal(
                 "optimise", "neither a file nor both --strategy and --data", "one or the other"
@@ -56,6 +61,7 @@ def optimise_run(
                 seed=seed,
                 objective=objective,
                 out=out,
+                replace=replace,
                 workers=workers,
                 progress=line,
             )

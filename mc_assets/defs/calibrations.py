@@ -2,6 +2,7 @@
 
 import datetime
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from mc_assets.defs.partitions import grouped, series_periods
 from mc_assets.defs.previews import markdown_table
 from mc_assets.estimate_text import rounded_pair
 from mc_assets.resources import Laboratory
-from mc_assets.step_progress import counted
+from mc_assets.step_progress import tell
 
 if TYPE_CHECKING:
     from engine.calibration import Calibration
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from mc_assets.stored_market_data import StoredMarketData
 
 __all__ = ["calibrations"]
+
+# Dates that are stored together: what a kill costs at most, and what progress is told in.
+_KEPT = 64
 
 _DESCRIPTIONS = {
     "symbol": "what was traded",
@@ -139,21 +143,40 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
     failures: list[str] = []
     jumps: list[str] = []
     metadata: dict[str, dict[str, Any]] = {}
-    of_series = grouped(context.partition_keys, "series").items()
-    for series, keys in counted(of_series, "series"):
-        symbol, _, timeframe = series.rpartition("@")
+    of_series: dict[str, dict[dg.MultiPartitionKey, list[datetime.date]]] = {}
+    for series, keys in grouped(context.partition_keys, "series").items():
         try:
-            dates = dates_of_series(project.data, series, keys, config.dates)
+            of_series[series] = dates_of_series(project.data, series, keys, config.dates)
         except ValueError as error:
             failures.append(f"{series}: {error}")
-            continue
+    total = sum(len(of_key) for dates in of_series.values() for of_key in dates.values())
+    finished = 0
+
+    def tell_finished(dates: int) -> None:
+        nonlocal finished
+        finished += dates
+        tell(finished, total, "dates")
+
+    for series, dates in of_series.items():
+        symbol, _, timeframe = series.rpartition("@")
         days = [day for of_key in dates.values() for day in of_key]
         if not days:
             continue
         wanted = with_every_model(known[series]) if config.all_models else known[series]
         begin = time.perf_counter()
-        made = _estimated(wanted, known.folder, market_data, days, laboratory.threads)
-        store.write([estimate for day in days for estimate in made[day]])
+        tell_finished(0)
+        kept: set[tuple[datetime.date, str]] = set()
+
+        def keep(estimates: list["Calibration"], kept: set[Any] = kept) -> None:
+            store.write(estimates)
+            kept.update((estimate.as_of, estimate.model) for estimate in estimates)
+            tell_finished(_KEPT)
+            context.log.info(f"{finished} of {total} dates")
+
+        made = _estimated(wanted, known.folder, market_data, days, laboratory.threads, keep)
+        rest = [e for day in days for e in made[day] if (e.as_of, e.model) not in kept]
+        store.write(rest)
+        tell_finished(len(days) - len({day for day, _ in kept}))
         jumps += store.jumps(symbol, timeframe, days)
         for key, of_key in dates.items():
             estimates = [(day, estimate) for day in of_key for estimate in made[day]]
@@ -205,8 +228,12 @@ def _estimated(
     market_data: "StoredMarketData",
     dates: list[datetime.date],
     workers: int,
+    keep: Callable[[list["Calibration"]], None],
 ) -> dict[datetime.date, list["Calibration"]]:
-    """Estimate every model of a series as of every date; what data are missing fails its models."""
+    """Estimate every model of a series as of every date; what data are missing fails its models.
+
+    What bars give is handed to `keep` as soon as it is there, so many dates at once.
+    """
     from engine.calibration import Calibration, calibrate_dates, data_of, try_calibrate
     from mc_assets.market_data.option_quotes import OptionQuotes
     from mc_assets.series_models import calibrated_models, load_models
@@ -268,10 +295,15 @@ def _estimated(
             fail(model, error)
         histories = []
     for history, days in histories:
+        fresh: list[Calibration] = []
         for found in calibrate_dates(history, days, bar_models, options=options, workers=workers):
             if found.model == "heston" and quotes is not None and quotes.on(found.as_of):
                 found = quotes.calibration("heston", found.as_of)
             made[found.as_of].append(found)
+            fresh.append(found)
+            if len(fresh) == _KEPT * len(bar_models) < len(days) * len(bar_models):
+                keep(fresh)
+                fresh = []
     for model in quote_models:
         assert quotes is not None
         for day in dates:

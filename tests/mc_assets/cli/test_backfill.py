@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.calibration import versions
+from engine.calibration import Calibration, versions
 from mc_assets import own_runs
 from mc_assets.backfills import missing_dates
 from mc_assets.calibration_store import CalibrationStore
@@ -103,8 +103,14 @@ def test_a_backfill_makes_what_is_missing_and_nothing_else(
 def test_a_backfill_that_is_stopped_says_how_to_go_on_and_leaves_no_run_open(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def terminated(*_: object) -> None:
-        signal.raise_signal(signal.SIGTERM)
+    writes: list[int] = []
+    write = CalibrationStore.write
+
+    def terminated(store: CalibrationStore, made: list[Calibration]) -> int:
+        if writes:
+            signal.raise_signal(signal.SIGTERM)
+        writes.append(write(store, made))
+        return writes[-1]
 
     def interrupted(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -114,12 +120,18 @@ def test_a_backfill_that_is_stopped_says_how_to_go_on_and_leaves_no_run_open(
 
     # It ends this process at once.
     monkeypatch.setattr("mc_assets.cli._leave", leave)
-    span = ("--series", "X@1d", "--from", "2020-04-01", "--to", "2020-04-03")
+    # Not by processes of their own, which take seconds to begin.
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0}, raising=False)
+    span = ("--series", "X@1d", "--from", "2020-01-15", "--to", "2020-04-30")
     sentence = "mc: stopped; what is finished is kept, the same command goes on from there\n"
     with monkeypatch.context() as patch:
         patch.setattr(CalibrationStore, "write", terminated)
         done = folder.mc("backfill", "calibrations", *span)
         assert (done.returncode, done.stderr) == (130, sentence)
+    # Of 76 dates those that were stored together before.
+    stored = CalibrationStore(folder.root / "data").read("X", "1d")["as_of"]
+    asked = stored.is_between(datetime.date(2020, 1, 15), datetime.date(2020, 4, 30))
+    assert stored.filter(asked).n_unique() == 64
     with monkeypatch.context() as patch:
         # Before the run begins.
         patch.setattr(own_runs, "_origins", interrupted)
@@ -137,17 +149,16 @@ def test_days_without_bars_are_left_out(folder: Folder) -> None:
     assert folder.backfill("2021-03-01", "2021-04-01")["dates"] == 0
 
 
-def test_the_runs_of_a_long_backfill_are_short(folder: Folder) -> None:
-    """What a kill costs is at most one run of 64 dates."""
+def test_a_long_backfill_is_several_runs_of_each_date_once(folder: Folder) -> None:
     project = Project(
         folder.root, folder.root / "data", folder.root / "studies", folder.root / "series.yaml"
     )
     (found,) = missing_dates(
-        project, ["X@1d"], datetime.date(2020, 7, 1), datetime.date(2020, 12, 31)
+        project, ["X@1d"], datetime.date(2020, 1, 1), datetime.date(2020, 12, 31), again=True
     )
     steps = list(found.steps(project))
     dates = [step.config["calibrations"]["dates"] for step in steps if step.config]
-    assert [len(days) for days in dates] == [64, 64, 4]
+    assert [len(days) for days in dates] == [256, 6]
     assert [day for days in dates for day in days] == [str(day) for day in found.missing]
 
 

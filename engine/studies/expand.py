@@ -85,11 +85,11 @@ def expand(
         if all(test(named) for test in tests.values()):
             kept.append(candidate)
     if not kept:
-        candidates = _candidates(names, values, searched, method, count or 0, seed)
+        candidates = met or _candidates(names, values, searched, method, count or 0, seed)
         lost = (fixed | dict(zip(names, candidate, strict=True)) for candidate in candidates)
         raise Refusal(
             "constraint",
-            f"it drops all {total:,} parameter sets{dropped_by(tests, lost)}",
+            f"it drops all {len(met) or total:,} parameter sets{dropped_by(tests, lost)}",
             hint="loosen it, or widen the parameters' values",
         )
     return ParameterSpace(names, tuple(kept), total - len(kept) - repeated, repeated)

@@ -40,7 +40,8 @@ def polars_frame(frame: Any) -> pl.DataFrame:
     """Return a table as a frame of Polars.
 
     Of pandas the index becomes a column, unless it merely counts: by its name, else ``timestamp``;
-    a Series is a column of closes. Columns in two levels, as yfinance names them, become ``Field|SYMBOL``.
+    a Series is a column of closes. Columns in two levels, as yfinance names them, become
+    ``Field|SYMBOL``.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_periods
 from mc_assets.defs.previews import markdown_table
+from mc_assets.defs.standing_findings import by_unit, with_standing_findings
 from mc_assets.estimate_text import rounded_pair
 from mc_assets.resources import Laboratory
 from mc_assets.step_progress import tell
@@ -82,12 +83,13 @@ class CalibrationsConfig(DatesConfig):
 _ANSWERED = dg.AssetCheckSpec(
     "every_estimator_answered",
     asset="calibrations",
-    description="No model of this run's series and dates failed to calibrate.",
+    description="No model failed to calibrate in the last run of each series.",
 )
 _STEADY = dg.AssetCheckSpec(
     "parameters_are_steady",
     asset="calibrations",
-    description="No parameter moved from the date before by more than a day's data should move it.",
+    description="No parameter moved from the date before by more than a day's data should move it, "
+    "in the last run of each series.",
 )
 
 
@@ -140,15 +142,15 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
     known = load_series(project.series)
     market_data = StoredMarketData(project)
     store = CalibrationStore(project.data)
-    failures: list[str] = []
-    jumps: list[str] = []
+    failures: dict[str, list[str]] = {}
+    jumps: dict[str, list[str]] = {}
     metadata: dict[str, dict[str, Any]] = {}
     of_series: dict[str, dict[dg.MultiPartitionKey, list[datetime.date]]] = {}
     for series, keys in grouped(context.partition_keys, "series").items():
         try:
             of_series[series] = dates_of_series(project.data, series, keys, config.dates)
         except ValueError as error:
-            failures.append(f"{series}: {error}")
+            failures[series] = [f"{series}: {error}"]
     total = sum(len(of_key) for dates in of_series.values() for of_key in dates.values())
     finished = 0
 
@@ -177,11 +179,12 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
         rest = [e for day in days for e in made[day] if (e.as_of, e.model) not in kept]
         store.write(rest)
         tell_finished(len(days) - len({day for day, _ in kept}))
-        jumps += store.jumps(symbol, timeframe, days)
+        jumps[series] = store.jumps(symbol, timeframe, days)
+        failures[series] = []
         for key, of_key in dates.items():
             estimates = [(day, estimate) for day in of_key for estimate in made[day]]
             failed = [(day, estimate) for day, estimate in estimates if not estimate.ok]
-            failures += [f"{series} {day} {c.model}: {c.reason}" for day, c in failed]
+            failures[series] += [f"{series} {day} {c.model}: {c.reason}" for day, c in failed]
             metadata[key] = {
                 "dagster/partition_row_count": sum(max(len(c.parameters), 1) for _, c in estimates),
                 "dates": len(of_key),
@@ -198,15 +201,22 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
             as_markdown([(series, picture)])
         )
     add_partition_metadata(context, "calibrations", metadata)
-    if failures or jumps:
+    lines = [
+        line for of_series in (failures, jumps) for found in of_series.values() for line in found
+    ]
+    if lines:
         # One message: every message is a transaction of Dagster's log.
-        context.log.warning("\n".join([*failures, *jumps]))
+        context.log.warning("\n".join(lines))
+    touched = grouped(context.partition_keys, "series")
+    enough = load_automation(project).checks.failed_calibrations
     return dg.MaterializeResult(
         check_results=[
             _warning(
-                _ANSWERED, failures, load_automation(laboratory.project).checks.failed_calibrations
-            ),
-            _warning(_STEADY, jumps),
+                spec,
+                with_standing_findings(context, spec, found, touched=touched, known=known.keys),
+                allowed,
+            )
+            for spec, found, allowed in ((_ANSWERED, failures, enough), (_STEADY, jumps, 0))
         ]
     )
 
@@ -320,8 +330,11 @@ def _estimated(
     return made
 
 
-def _warning(spec: dg.AssetCheckSpec, found: list[str], allowed: int = 0) -> dg.AssetCheckResult:
+def _warning(
+    spec: dg.AssetCheckSpec, findings: Mapping[str, Sequence[str]], allowed: int
+) -> dg.AssetCheckResult:
     """Fail a check with a warning if more was found than is allowed, saying the first twenty."""
+    found = [line for lines in findings.values() for line in lines]
     return dg.AssetCheckResult(
         check_name=spec.name,
         passed=len(found) <= allowed,
@@ -331,5 +344,6 @@ def _warning(spec: dg.AssetCheckSpec, found: list[str], allowed: int = 0) -> dg.
             "count": len(found),
             "allowed": allowed,
             "found": "\n".join(found[:20]) or "nothing",
+            **by_unit(findings),
         },
     )

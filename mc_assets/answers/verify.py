@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from engine.files import (
 )
 from engine.files.writing import parquet_bytes
 from engine.jobs.unfinished import FOLDER, is_whole_state
+from engine.tables.parquet_table import parquet_table
 from mc_assets.market_data.bar_store import BARS, QUALITY, QUARANTINE, RAW
 from mc_assets.project import Project
 
@@ -123,6 +125,7 @@ def _sealed(path: Path) -> bool:
                 return False
             write_json(path, content)
         else:
+            parquet_table(path, math.inf)  # refuses what could end the process below
             footer = pl.read_parquet_metadata(path)
             footer.pop("ARROW:schema", None)
             frame = pl.read_parquet(path, hive_partitioning=False, glob=False)

@@ -226,6 +226,8 @@ class _Told:
         estimates = entry.estimates(found, self.confidence)
         part = None
         if component is not None:
+            # Influences follow from sums over all parts, so every part makes them.
+            assert len(found.influence)
             part = outcomes.layout.of_first_part(lambda: component(entry, found))
         budget = error_budget(
             estimates,

@@ -99,6 +99,12 @@ class PartLayout(Layout):
         """Lay out a part of one parameter set, which holds whole units."""
         return cls(part.keys, part.units, part.rows, part.cells, part.order, part.cell_rows, run)
 
+    def tally(self, rows: Floats) -> tuple[Integers, Floats]:
+        """Count the rows of all parts that are numbers, and add these up."""
+        known, total = super().tally(rows)
+        count, whole = self._totals(known.astype(np.float64), total)
+        return count.astype(np.int64), whole
+
     def sum_rows(self, rows: Floats) -> Floats:
         """Sum of rows of all parts."""
         (found,) = self._totals(super().sum_rows(rows))
@@ -112,6 +118,11 @@ class PartLayout(Layout):
     def sum_each(self, *cells: Floats) -> tuple[Floats, ...]:
         """Add up several arrays of cells of all parts."""
         return self._totals(*super().sum_each(*cells))
+
+    def power_sums(self, cells: Floats) -> tuple[Floats, Floats, Floats]:
+        """Add up the squares, cubes and fourth powers of cells of all parts."""
+        second, third, fourth = self._totals(*super().power_sums(cells))
+        return second, third, fourth
 
     @cached_property
     def _counts(self) -> tuple[Integers, Integers]:
@@ -132,9 +143,11 @@ class PartLayout(Layout):
         """Rank the rows among those of all parts."""
         return _RankedParts(rows, self.run)
 
-    def medians(self, cells: Floats, of: NDArray[np.bool_]) -> Floats:
-        """Upper median of the cells of all parts."""
-        return self.rank(cells).take((self.cell_counts[of] // 2)[:, None])[:, 0]
+    def count_at_median(self, cells: Floats, of: NDArray[np.bool_], reach: Floats) -> Integers:
+        """Count the cells of all parts that lie within reach of their upper median."""
+        usual = self.rank(cells).take((self.cell_counts // 2)[:, None])[:, 0]
+        near = np.abs(cells - usual) <= reach
+        return self.sum_cells(near.astype(np.float64)).astype(np.int64)
 
     def of_first_part(self, make: Callable[[], Made]) -> Made:
         """Return what is made of the first part."""
@@ -193,6 +206,10 @@ class _RankedParts:
             )
             self.window = cast("RankWindow", found)
         return self.window.take(places)
+
+    def consecutive(self, first: int, count: int, of: NDArray[np.bool_]) -> Floats:
+        """Return the outcomes of consecutive ranks, as `Ranked` says."""
+        return self.take(np.arange(first, first + count)[None])
 
 
 class Computation(Generic[Part, Made]):

@@ -82,8 +82,12 @@ def pooled(
     value, slopes = _evaluate(chosen, dict(zip(chosen.columns, averages, strict=True)), units)
     influence = np.zeros(int(layout.cells.sum()))
     for name, cell, average in zip(chosen.columns, cells, averages, strict=True):
+        if layout.cell_rows is None and _constant(sums[name]):
+            continue
         slope = np.where(np.isfinite(value), slopes[name], 0.0)
-        influence += layout.spread_cells(slope) * (cell - layout.spread_cells(average))
+        apart = cell - layout.spread_cells(average)
+        apart *= layout.spread_cells(slope)
+        influence += apart
     by_name = dict(zip(chosen.columns, cells, strict=True))
     seen = layout.sum_each(*((by_name[name] != 0.0).astype(float) for name in chosen.carriers))
     share = None
@@ -197,6 +201,11 @@ def _named(ratio: str | Pooled) -> Pooled:
     if ratio not in POOLED:
         raise Refusal("ratio", repr(ratio), ", ".join(POOLED))
     return POOLED[ratio]
+
+
+def _constant(values: ArrayLike) -> bool:
+    """Whether one number was broadcast: how long every path is."""
+    return isinstance(values, np.ndarray) and not any(values.strides)
 
 
 def _evaluate(chosen: Pooled, averages: Means, units: NDArray[np.int64]) -> tuple[Floats, Slopes]:

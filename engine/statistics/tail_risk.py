@@ -147,7 +147,7 @@ def _normal(losses: ArrayLike, times: float, layout: Layout | None) -> Linearise
     gap = replace(
         spread,
         value=times * spread.value,
-        influence=centre.influence + times * spread.influence,
+        contribution=centre.influence + times * spread.influence,
     )
 
     def own(confidence: float) -> Estimates:

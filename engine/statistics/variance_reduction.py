@@ -92,7 +92,7 @@ def control_variates(
     adjusted = replace(
         plain,
         value=plain.value - slope * (other.value - expected),
-        influence=plain.influence - layout.spread_cells(slope) * other.influence,
+        contribution=plain.influence - layout.spread_cells(slope) * other.influence,
     )
     return Controlled(adjusted, _share_saved(adjusted.variances(), plain.variances()), slope)
 

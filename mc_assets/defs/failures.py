@@ -53,10 +53,24 @@ def why_failed(instance: dg.DagsterInstance, run_id: str) -> str:
             while error is not None and error.cause is not None:
                 error = error.cause
             if error is not None:
-                errors.append(" ".join(error.message.split()))
+                errors.append(_sentence(" ".join(error.message.split())))
             continue
         found = event.asset_check_evaluation_data
         if not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
             name = f"{found.asset_key.to_user_string()}: {found.check_name}"
             checks.append(f"{name}: {' '.join((found.description or '').split())}")
     return "; ".join(checks or errors)
+
+
+def _sentence(message: str) -> str:
+    """Return what an error of this project says, without its class; of others the class says more.
+
+    Examples
+    --------
+    >>> _sentence("engine.errors.Refusal: seeds: found 0, allowed 1 or more")
+    'seeds: found 0, allowed 1 or more'
+    >>> _sentence("ZeroDivisionError: division by zero")
+    'ZeroDivisionError: division by zero'
+    """
+    kind, _, text = message.partition(": ")
+    return text if kind.startswith(("engine.", "mc_assets.")) and text else message

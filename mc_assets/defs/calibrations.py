@@ -150,6 +150,8 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
         try:
             of_series[series] = dates_of_series(project.data, series, keys, config.dates)
         except ValueError as error:
+            if config.dates:
+                raise
             failures[series] = [f"{series}: {error}"]
     total = sum(len(of_key) for dates in of_series.values() for of_key in dates.values())
     finished = 0

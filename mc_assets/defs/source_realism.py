@@ -112,6 +112,12 @@ def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) ->
         ]
         try:
             dates = dates_of_series(project.data, series, keys, config.dates)
+        except ValueError as error:
+            if config.dates:
+                raise
+            refused.append(f"{series}: {error}")
+            continue
+        try:
             at = {day: key for key, of_key in dates.items() for day in of_key}
             histories = list(market_data.bars_as_of(symbol, timeframe, list(at)))
         except ValueError as error:

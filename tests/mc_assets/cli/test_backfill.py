@@ -17,8 +17,10 @@ from mc_assets import own_runs
 from mc_assets.backfills import missing_dates
 from mc_assets.calibration_store import CalibrationStore
 from mc_assets.instance import open_instance
+from mc_assets.pipeline import run_pipeline
 from mc_assets.project import Project
-from tests.mc_assets.mc_here import Done, mc_here
+from mc_assets.steps import Step
+from tests.mc_assets.mc_here import Done, call_here, mc_here
 
 SERIES = """
 series:
@@ -42,13 +44,14 @@ class Folder:
         frame = pl.DataFrame({"date": days, "open": close, "high": close, "low": close})
         frame.with_columns(close=close, volume=pl.lit(1.0)).write_csv(root / "x.csv")
 
-    def mc(self, *arguments: str) -> Done:
-        places = {
-            "MC_DATA": str(self.root / "data"),
-            "MC_STUDIES": str(self.root / "studies"),
-            "MC_SERIES": str(self.root / "series.yaml"),
+        self.places = {
+            "MC_DATA": str(root / "data"),
+            "MC_STUDIES": str(root / "studies"),
+            "MC_SERIES": str(root / "series.yaml"),
         }
-        return mc_here(*arguments, places=places, folder=self.root)
+
+    def mc(self, *arguments: str) -> Done:
+        return mc_here(*arguments, places=self.places, folder=self.root)
 
     def backfill(self, first: str, last: str, *more: str) -> dict[str, int]:
         done = self.mc(
@@ -141,6 +144,16 @@ def test_a_backfill_that_is_stopped_says_how_to_go_on_and_leaves_no_run_open(
         patch.setenv("MC_DATA", str(folder.root / "data"))
         with open_instance(Project.from_environment()) as instance:
             assert all(run.is_finished for run in instance.get_runs())
+
+
+def test_a_date_that_is_no_day_of_the_partitions_fails_the_run(folder: Folder) -> None:
+    def wrong() -> None:
+        config = {"calibrations": {"dates": ["2019-06-28"]}}
+        step = Step("wrong", ["calibrations"], ("2020|X@1d", "2020|X@1d"), config=config)
+        run_pipeline(Project.from_environment(), [step])
+
+    done = call_here(wrong, places=folder.places, folder=folder.root)
+    assert "dates: found '2019-06-28', allowed days of the partitions" in done.stderr
 
 
 def test_days_without_bars_are_left_out(folder: Folder) -> None:

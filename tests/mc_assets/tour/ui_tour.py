@@ -114,10 +114,10 @@ class Tour:
             name.wait_for()
         time.sleep(2.0)
         boxes = [name.bounding_box() for name in names]
-        # Each is the first word of a box of 130 × 20.
+        # Each is the first word of a box of 130 × 20; right of the last one are the page's buttons.
         left, top = (min(box[side] for box in boxes) - 30.0 for side in ("x", "y"))
         right, bottom = (max(box[side] for box in boxes) for side in ("x", "y"))
-        clip = {"x": left, "y": top, "width": right + 150.0 - left, "height": bottom + 45.0 - top}
+        clip = {"x": left, "y": top, "width": right + 125.0 - left, "height": bottom + 45.0 - top}
         self._shot("asset_graph", clip=clip)
 
     def backfill_calibrations(self, period: str) -> None:

@@ -36,6 +36,9 @@ __all__ = [
 # Key of the Parquet metadata that says which rows a table was made from.
 _VERSION = "data_version"
 
+# Of the columns of statistics and errors: tables of other columns are made anew.
+_FORM = "2"
+
 #: Columns of a study's lineage.
 LINEAGE_SCHEMA: Final = {
     "study": pl.String,
@@ -88,7 +91,7 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
 def statistics_version(results: Results) -> str:
     """Say what statistics follow from: rows, if it is known what they drew, and what is asked."""
     drawn = "" if results.resampled is None else " resampled"
-    return " ".join([f"{results.data_version}{drawn}", *results.summary.statistics])
+    return " ".join([_FORM, f"{results.data_version}{drawn}", *results.summary.statistics])
 
 
 def write_overfitting(data: Path, results: Results) -> None:

@@ -9,12 +9,14 @@ import typer
 
 from mc_assets.estimate_text import estimate_text, interval_text
 from mc_assets.headlines import (
+    ADVICE,
     ENDINGS,
     ERROR_KINDS,
     HEADLINE_NAMES,
     HEADLINES,
     Headline,
     headlines_in,
+    saved_sentence,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ def print_headlines(
         shown_by=shown_by,
     )
     print_what_to_run(sets)
+    if saved := saved_sentence(statistics):
+        typer.echo(saved)
     if "float32" in statistics["precision"]:
         typer.echo("metrics are stored in float32: each is rounded to 6e-8 of itself")
 
@@ -120,7 +124,7 @@ def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
         for value, error, low, high, why in statistics.select(*ENDINGS).iter_rows()
     ]
     idle = [_idle_text(share) for share in statistics["idle_share"]]
-    left_out = {*ENDINGS, "n", "idle_share", "supported", "precision", "dominant", "what_to_run"}
+    left_out = {*ENDINGS, "n", "idle_share", "supported", "precision", *ADVICE}
     return statistics.select(
         *(name for name in statistics.columns if name not in left_out),
         pl.Series("estimate (95 % interval)", cells, dtype=pl.String),

@@ -29,6 +29,7 @@ __all__ = [
     "headline_columns",
     "headline_table",
     "print_headlines",
+    "print_rare_events",
     "print_warnings",
     "print_what_to_run",
 ]
@@ -87,6 +88,15 @@ def print_warnings(warnings: pl.DataFrame) -> None:
 
     for sentence in warning_sentences(warnings):
         typer.secho(f"warning: {sentence}", fg="yellow")
+
+
+def print_rare_events(rare: pl.DataFrame, limit: int) -> None:
+    """Print the probabilities of rare events, and the plain paths that would tell as much."""
+    keys = ("parameter_set", "event", "probability", "ci_low", "ci_high", "plain_paths")
+    for number, event, share, low, high, plain in rare.head(limit).select(keys).iter_rows():
+        interval = "no interval" if low is None else f"{low:.2g} to {high:.2g}"
+        saved = "" if plain is None else f", as {plain:,.0f} plain paths tell it"
+        typer.echo(f"rare event, set {number}: {event}: {share:.3g} ({interval}){saved}")
 
 
 def headline_table(

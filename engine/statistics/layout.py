@@ -139,6 +139,11 @@ class Layout:
         """Units of each set, those of other parts too."""
         return self.cells
 
+    def alone(self) -> Layout:
+        """Return the layout of the same rows, sorted, in which each is a unit of its own."""
+        units = np.arange(int(self.rows.sum()), dtype=np.int64)
+        return Layout(self.keys, units, self.rows, self.rows)
+
     def arrange(self, outcomes: ArrayLike) -> Floats:
         """Return the outcomes in this order, one per row.
 

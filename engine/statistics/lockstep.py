@@ -99,6 +99,10 @@ class PartLayout(Layout):
         """Lay out a part of one parameter set, which holds whole units."""
         return cls(part.keys, part.units, part.rows, part.cells, part.order, part.cell_rows, run)
 
+    def alone(self) -> PartLayout:
+        """Return the layout of the same rows in which each is a unit of its own."""
+        return PartLayout.of_part(super().alone(), self.run)
+
     def tally(self, rows: Floats) -> tuple[Integers, Floats]:
         """Count the rows of all parts that are numbers, and add these up."""
         known, total = super().tally(rows)

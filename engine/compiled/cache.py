@@ -32,6 +32,7 @@ from numba.core import config as numba_config
 from numba.core import types
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.environment import Environment
 from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
@@ -46,6 +47,8 @@ log = logging.getLogger(__name__)
 # Part of every name: files of another layout are never looked up.
 _LAYOUT = 2
 _DIGEST_BYTES = 32
+# Of `engine.user_code`, which the floor under all rooms may not import.
+USERS_FILE = "mc_user_"
 
 config: Any = numba_config  # its attributes are made from the environment at import
 
@@ -95,7 +98,11 @@ class KernelCache(_Cache):
     def _base_key(self) -> str:
         versions = (sys.version_info[:2], numba.__version__, llvmlite.__version__)
         flags = (config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.BOUNDSCHECK)
-        digest, modules = bytecode_hash(self._function)
+        digest, found = bytecode_hash(self._function)
+        # Numba imports the module of the kernel itself when it reads one; of what was merged into
+        # it, files of the user's may have come from any folder.
+        own = self._function.__module__
+        modules = tuple(name for name in found if name == own or not _is_users_file(name))
         return f"{_LAYOUT}|{digest}|{modules}|{self._options}|{versions}|{flags}"
 
     def keep_machine_code_alone(self) -> None:
@@ -163,7 +170,8 @@ class KernelCache(_Cache):
         if _has_nan_default(sig):
             return
         path = self._path(sig, data.target_context)
-        content = dumps(data._reduce() if self._merged else _without_bitcode(data._reduce()))
+        reduced = _without_users_files(data._reduce())
+        content = dumps(reduced if self._merged else _without_bitcode(reduced))
         try:
             folder = cache_folder()
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -201,6 +209,37 @@ def cache_problem(folder: Path) -> str:
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return "can be written by others: `chmod go-w` it after removing what is in it"
     return ""
+
+
+def _is_users_file(module: str) -> bool:
+    """Whether a module is a file of the user's, which has the name of its place."""
+    return module.startswith(USERS_FILE)
+
+
+class _FoundAnywhere:
+    """An environment of compiled code whose module another process has under another name.
+
+    Machine code that needs no Python objects uses its constants, and none of the module's names.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    def __reduce__(self) -> Any:
+        rebuild, (_, constants, name) = self._environment.__reduce__()
+        return rebuild, (__name__, constants, name)
+
+
+def _without_users_files(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what Numba pickles of a kernel, with nothing in it that imports a user's file."""
+
+    def anywhere(environment: Environment) -> Any:
+        users = _is_users_file(str(environment.globals.get("__name__")))
+        return _FoundAnywhere(environment) if users else environment
+
+    *first, described, own, signature, mode, lifted, text, again, others = reduced
+    environments = tuple(map(anywhere, others))
+    return (*first, described, anywhere(own), signature, mode, lifted, text, again, environments)
 
 
 def _without_bitcode(reduced: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -70,8 +70,12 @@ def curve_view(
     volatility = mc.volatility_term_structure(calibration, panel, **policy)
     contracts = dict(zip(curve["contract"], curve["maturity"], strict=True))
     ahead = mc.forecast(calibration, AHEAD, contracts=contracts)
-    figure = Figure(figsize=(10.4, 6.4), layout="constrained")
-    figure.suptitle(f"{calibration.model} as of {calibration.as_of}, bands of 95 %", fontsize=10)
+    # Fixed margins: fitting them to the labels takes as long as drawing everything.
+    figure = Figure(figsize=(10.4, 6.4))
+    figure.subplots_adjust(left=0.04, right=0.98, bottom=0.08, top=0.9, wspace=0.22, hspace=0.32)
+    figure.suptitle(
+        f"{calibration.model} as of {calibration.as_of}, bands of 95 %", fontsize=10, y=0.98
+    )
     panels = figure.subplots(2, 4, squeeze=False).ravel()
     for axes, name in zip(panels, states.names, strict=False):
         _draw_state(axes, states.table().filter(pl.col("state") == name), name)
@@ -88,7 +92,11 @@ def curve_view(
 
 def forecast_picture(forecasts: dict[str, Forecast]) -> bytes:
     """Draw the spot's forecast of each model, as a PNG image."""
-    figure = Figure(figsize=(3.4 * len(forecasts), 2.8), layout="constrained")
+    width = 3.4 * len(forecasts)
+    figure = Figure(figsize=(width, 2.8))
+    figure.subplots_adjust(
+        left=0.4 / width, right=1.0 - 0.1 / width, bottom=0.17, top=0.9, wspace=0.22
+    )
     panels = figure.subplots(1, len(forecasts), squeeze=False).ravel()
     for axes, (model, ahead) in zip(panels, forecasts.items(), strict=True):
         _draw_forecast(axes, ahead)

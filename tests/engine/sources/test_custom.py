@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.compiled.cache import USERS_FILE
 from engine.sources import GBM, SlowSourceWarning, get_source, load_user_sources, make_source
+from engine.sources.custom import _step_kernel
+from tests.mc_assets.mc_here import users_code_forgotten
 
 USER_FILE = '''
 import numpy as np
@@ -157,6 +160,22 @@ print(sum(_step_kernel(type(source).step).stats.cache_hits.values()))
         for _ in range(2)
     ]
     assert hits == ["0", "1"]
+
+
+def test_a_users_kernel_is_read_wherever_its_file_lies(tmp_path):
+    hits, closes = [], []
+    for place in ("first", "second"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "moved.py").write_text(USER_FILE.replace('"own_', '"moved_'))
+        with users_code_forgotten():
+            load_user_sources(tmp_path / place / "moved.py")
+            source = make_source("moved_gbm")
+            closes.append(source.paths(seeds=[1], steps=3).close)
+            hits.append(sum(_step_kernel(type(source).step).stats.cache_hits.values()))
+    assert hits[1] == 1
+    assert (closes[0] == closes[1]).all()
+    # The cache knows files of the user's by this beginning of their modules' names.
+    assert type(source).__module__.startswith(USERS_FILE)
 
 
 def test_bad_user_files_are_named(tmp_path):

@@ -411,9 +411,7 @@ def test_a_second_process_starts_warm_and_an_edited_helper_is_never_stale(tmp_pa
     load_user_strategies(file)
     backtest("users_own", bars)
     assert run(2.0) == ["0", "True", "0"]
-    height, filled, compiled = run(0.5)
-    assert (height, filled) == ("0", "False")
-    assert int(compiled) == 1
+    assert run(0.5)[:2] == ["0", "False"]
 
 
 BESIDE = """

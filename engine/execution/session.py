@@ -168,8 +168,9 @@ class Session(BaseModel):
             return True
         schedule = schedule_around(until, until, self.exchange)
         place = int(np.searchsorted(schedule.days, day))
-        known = place < len(schedule.days) and schedule.days[place] == day
-        return known and until >= int(schedule.closes[place])
+        if place == len(schedule.days) or schedule.days[place] != day:
+            return False
+        return bool(until >= schedule.closes[place])
 
     @property
     def _times(self) -> tuple[int, int]:

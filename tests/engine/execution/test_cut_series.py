@@ -121,6 +121,33 @@ def test_a_paper_session_keeps_an_order_for_the_day_until_its_session_ends(bars:
     assert [(order.bar, order.limit) for order in found.wanted()] == [(7, 50.0)] * (bars < 14)
 
 
+class HalfOfEquity(Strategy):
+    def on_bar(self, bar, order):
+        if bar.index == 6:
+            order.target_percent(0.5)
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        None,
+        {"exchange": "XNYS"},
+        {"open": "09:30", "close": "16:00", "zone": "America/New_York"},
+    ],
+)
+def test_a_paper_session_sizes_at_a_last_close_what_is_to_fill_in_the_next_session(
+    hours: Any,
+) -> None:
+    # The last close of a Friday.
+    stamps = bars_of_sessions("XNYS", "2024-03-01", "2024-03-01", 60)
+    execution = Execution.model_validate({**CASH, "instrument": {"session": hours}})
+    terms = Terms("s", "id", HalfOfEquity, {}, execution, ("X",))
+    bars = series(stamps, "XNYS", "1h")
+    nothing = pl.DataFrame({"bar": [], "units": [], "price": []}, schema_overrides={"bar": int})
+    (order,) = replay(terms, [bars], 0, FillTape(nothing, until=6)).wanted()
+    assert order.units == 50_000.0 // bars.close[-1]
+
+
 class AtTheClose(Strategy):
     def on_bar(self, bar, order):
         if bar.index == 0:

@@ -208,6 +208,10 @@ def _build(
     )
     for sentence in damages:
         log.warning("%s", sentence)
+    connection.execute(
+        "CREATE TABLE internal.left_out AS SELECT unnest(?::VARCHAR[]) AS sentence",
+        [[*damages, *cells.damages]],
+    )
     return published, not (damages or cells.damages)
 
 

@@ -36,7 +36,8 @@ NIGHTS: Final = 16
 _PARTS: Final = ("simulations", "equity", "trades")
 # A year of bars has a file in each.
 _OF_A_YEAR: Final = (RAW, BARS, QUARANTINE, QUALITY)
-# Folders of worlds, but for the ledger, which stays, and of what was made of a study: its folder, or a file of its name.
+# Folders of worlds, but for the ledger, which stays; folders that have a file or a folder for each
+# study.
 _OF_A_WORLD: Final = (*_PARTS, "manifests")
 _OF_A_STUDY: Final = (
     *("results", "statistics", "lineage", "study_warnings", "error_budget", "attribution"),

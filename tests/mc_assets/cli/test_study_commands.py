@@ -522,7 +522,10 @@ def test_a_truncated_part_is_named_by_the_tables_and_written_again_by_a_run(
     part.write_bytes(part.read_bytes()[:100])
     (row,) = json.loads(mc("sql", "--json", "SELECT count(*) AS n FROM simulations"))
     assert row["n"] < 90
-    sentence = "is damaged: it does not match its checksum; its part is left out until the study runs again"
+    sentence = (
+        "is damaged: it does not match its checksum; its part is left out until the study runs "
+        "again"
+    )
     assert f"{part.name} {sentence}" in caplog.text
     mc("run", "quick")
     (row,) = json.loads(mc("sql", "--json", "SELECT count(*) AS n FROM simulations"))

@@ -305,17 +305,26 @@ def test_a_file_of_a_year_of_bars_that_is_gone_is_named_and_made_again(whole: Pr
 
 def test_no_command_asks_to_run_a_study_whose_file_is_gone(whole: Project) -> None:
     part, file = _files(whole, "simulations")[0], whole.studies / "quick.yaml"
-    content, text = part.read_bytes(), file.read_text()
-    part.write_bytes(content[:-1])
+    table = whole.data / "statistics" / "quick.parquet"
+    before = {path: path.read_bytes() for path in (part, table, file)}
+    part.write_bytes(before[part][:-1])
     try:
         assert "mc run quick" in CliRunner().invoke(app, ["show", "quick"]).output
         file.unlink()
         said = CliRunner().invoke(app, ["show", "quick"]).output
+        table.write_bytes(before[table][:-1])
+        remedies = {found.path: found.hint for found in verify_files(whole).damaged}
     finally:
-        part.write_bytes(content)
-        file.write_text(text)
+        for path, content in before.items():
+            path.write_bytes(content)
     assert "mc run quick" not in said
+    assert "run the study again" not in said
     assert "the study's file is gone: mc prune quick removes them" in said
+    gone = "there is no study file of quick: "
+    assert remedies == {
+        part: f"{gone}`mc prune quick --yes` removes it",
+        table: f"{gone}`mc rm quick --yes` removes it",
+    }
 
 
 def test_ingesting_names_the_damaged_files_that_it_makes_again(

@@ -90,18 +90,23 @@ class PartLayout(Layout):
     ----------
     run : Run
         The computation.
+    known : tuple of int, optional
+        Outcomes and units of all parts; by default they are counted.
     """
 
     run: Run = field(default_factory=lambda: Run(1))
+    known: tuple[int, int] | None = None
 
     @classmethod
-    def of_part(cls, part: Layout, run: Run) -> PartLayout:
+    def of_part(cls, part: Layout, run: Run, known: tuple[int, int] | None = None) -> PartLayout:
         """Lay out a part of one parameter set, which holds whole units."""
-        return cls(part.keys, part.units, part.rows, part.cells, part.order, part.cell_rows, run)
+        laid = (part.keys, part.units, part.rows, part.cells, part.order, part.cell_rows)
+        return cls(*laid, run, known)
 
     def alone(self) -> PartLayout:
         """Return the layout of the same rows in which each is a unit of its own."""
-        return PartLayout.of_part(super().alone(), self.run)
+        known = None if self.known is None else (self.known[0], self.known[0])
+        return PartLayout.of_part(super().alone(), self.run, known)
 
     def tally(self, rows: Floats) -> tuple[Integers, Floats]:
         """Count the rows of all parts that are numbers, and add these up."""
@@ -130,6 +135,8 @@ class PartLayout(Layout):
 
     @cached_property
     def _counts(self) -> tuple[Integers, Integers]:
+        if self.known is not None:
+            return np.array([self.known[0]]), np.array([self.known[1]])
         rows, cells = self._totals(self.rows.astype(np.float64), self.cells.astype(np.float64))
         return rows.astype(np.int64), cells.astype(np.int64)
 

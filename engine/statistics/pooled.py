@@ -78,7 +78,13 @@ def pooled(
     chosen = _named(ratio)
     cells, layout = unit_sums(sums, chosen.columns, layout)
     units = layout.cell_counts
-    averages = [total / units for total in layout.sum_each(*cells)]
+    by_name = dict(zip(chosen.columns, cells, strict=True))
+    carried = [(by_name[name] != 0.0).astype(np.float64) for name in chosen.carriers]
+    idle_rows = [] if idle is None else [layout.arrange(np.asarray(idle, dtype=np.float64))]
+    # One sum of all: of outcomes in parts each sum takes a look at every part.
+    summed = layout.sum_each(*cells, *carried, *(layout.to_cells(rows) for rows in idle_rows))
+    averages = [total / units for total in summed[: len(cells)]]
+    seen = summed[len(cells) : len(cells) + len(carried)]
     value, slopes = _evaluate(chosen, dict(zip(chosen.columns, averages, strict=True)), units)
     influence = np.zeros(int(layout.cells.sum()))
     for name, cell, average in zip(chosen.columns, cells, averages, strict=True):
@@ -88,12 +94,7 @@ def pooled(
         apart = cell - layout.spread_cells(average)
         apart *= layout.spread_cells(slope)
         influence += apart
-    by_name = dict(zip(chosen.columns, cells, strict=True))
-    seen = layout.sum_each(*((by_name[name] != 0.0).astype(float) for name in chosen.carriers))
-    share = None
-    if idle is not None:
-        share = layout.sum_rows(layout.arrange(np.asarray(idle, dtype=np.float64)))
-        share = share / layout.row_counts
+    share = summed[-1] / layout.row_counts if idle_rows else None
     return Linearised(
         value,
         influence,

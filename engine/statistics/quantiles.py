@@ -147,7 +147,8 @@ def expected_shortfalls(
     q the quantile the influence is q - ES + (x - q)+ / (1 - level), whose variance is that of
     [2]_. The interval is that of the logarithm of the distance to the mean of all losses,
     corrected for skewness (`skewed_ends`), with twice as many degrees of freedom as there are
-    outcomes (of several in a unit: effective units) in the tail. Of fewer than five there is none.
+    outcomes (of several in a unit: effective units) in the tail, those that equal its boundary, of
+    idle paths, left out. Of fewer than five there is none.
 
     References
     ----------
@@ -177,7 +178,10 @@ def expected_shortfalls(
     touching = layout.sum_cells(in_tail)
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = touching**2 / layout.sum_cells(in_tail**2)
-    tail = size if layout.cell_rows is None else np.where(np.isnan(effective), 0.0, effective)
+    # Outcomes that are the boundary itself, of idle paths, tell nothing of what lies beyond.
+    tail = np.minimum(size, touching + size - whole)
+    if layout.cell_rows is not None:
+        tail = np.where(np.isnan(effective), 0.0, effective)
     centre = linear_mean(x, layout).value
 
     def own(confidence: float) -> Estimates:

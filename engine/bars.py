@@ -264,10 +264,10 @@ class Bars:
 
         Parameters
         ----------
-        frame : DataFrame or table
+        frame : DataFrame, Series or table
             A row per bar, with stamps (of pandas, the index may be them) and prices: open, high,
-            low and close, or one price. A volume that is not given becomes 0, and a row without
-            any price is left out.
+            low and close, or one price, which may be a Series of pandas by itself. A volume that is
+            not given becomes 0, and a row without any price is left out.
         symbol : str, optional
             Keep only this symbol's rows; by default the one that the table names.
         calendar : BarCalendar, optional
@@ -307,7 +307,12 @@ class Bars:
             frame = table.filter(table["symbol"] == symbol)
         elif symbol is None:
             if "symbol" not in table.columns:
-                raise Refusal("symbol", "neither a name nor a column", "one of the two")
+                raise Refusal(
+                    "symbol",
+                    "neither a name nor a column",
+                    "one of the two",
+                    hint='give `symbol="NAME"`',
+                )
             found = table["symbol"].unique().sort().to_list()
             if len(found) != 1:
                 raise Refusal("symbol", f"{found} in the frame", "exactly one")

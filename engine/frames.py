@@ -39,8 +39,9 @@ def is_frame(given: object) -> bool:
 def polars_frame(frame: Any) -> pl.DataFrame:
     """Return a table as a frame of Polars.
 
-    Of pandas the index becomes a column, unless it merely counts: by its name, else ``timestamp``.
-    Columns in two levels, as yfinance names them, become ``Field|SYMBOL``.
+    Of pandas the index becomes a column, unless it merely counts: by its name, else ``timestamp``;
+    a Series is a column of closes. Columns in two levels, as yfinance names them, become
+    ``Field|SYMBOL``.
 
     Raises
     ------
@@ -59,6 +60,8 @@ def polars_frame(frame: Any) -> pl.DataFrame:
         )
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
+    if _library(frame) == "pandas" and type(frame).__name__ == "Series":
+        frame = frame.to_frame("close")
     try:
         made: object = (
             pl.from_pandas(_flat(frame)) if _library(frame) == "pandas" else pl.from_arrow(frame)

@@ -15,8 +15,9 @@ from mc_assets.steps import Step
 
 __all__ = ["Backfill", "missing_dates", "outdated_steps"]
 
-# Dates of one run: what a kill costs at most, and what progress is shown in.
-_DATES: Final = 64
+# Dates of one run, which beside its estimates costs seconds: workers, pictures, Dagster's events.
+# A kill costs fewer, since the run stores its estimates as it goes on.
+_DATES: Final = 256
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Backfill:
     stored: int
 
     def steps(self, project: Project) -> Iterator[Step]:
-        """Yield the steps that make what is missing, at most 64 dates each."""
+        """Yield the steps that make what is missing, at most 256 dates each."""
         yield from _dated_steps(project, self.series, self.missing)
 
 

@@ -154,14 +154,19 @@ class CalibrationStore:
         wanted = set(dates)
         found = []
         for (model,), history in table.group_by("model", maintain_order=True):
+            pairs = [
+                (earlier, day)
+                for earlier, day in pairwise(history["as_of"].unique().sort())
+                if day in wanted
+            ]
+            # A backfill asks again and again about few dates of a history that grows.
+            needed = history.filter(pl.col("as_of").is_in({day for pair in pairs for day in pair}))
             by_day = {
                 day: part.to_dicts()
-                for (day,), part in history.partition_by("as_of", as_dict=True).items()
+                for (day,), part in needed.partition_by("as_of", as_dict=True).items()
             }
             read = cache(lambda day, by_day=by_day: Calibration.from_rows(by_day[day]))
-            for earlier, day in pairwise(sorted(by_day)):
-                if day not in wanted:
-                    continue
+            for earlier, day in pairs:
                 now, before = read(day), read(earlier)
                 found += [
                     f"{symbol}@{timeframe} {day} {model} {jump}, since {earlier}"

@@ -11,6 +11,7 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 from mc_assets.defs import (  # noqa: E402  (the warning filter must come first)
     bars,
     calibrations,
+    console,
     experiments,
     failures,
     jobs,
@@ -33,6 +34,8 @@ from mc_assets.project import Project  # noqa: E402
 from mc_assets.resources import Laboratory  # noqa: E402
 
 __all__ = ["defs"]
+
+console.keep_events_off_the_terminal()
 
 defs = dg.Definitions(
     assets=[

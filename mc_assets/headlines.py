@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mc_assets.estimate_text import Unit
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from engine.results import Results
 
 __all__ = [
+    "ADVICE",
     "ENDINGS",
     "ERROR_KINDS",
     "HEADLINES",
@@ -21,6 +22,7 @@ __all__ = [
     "headline_names",
     "headline_sql",
     "headlines_in",
+    "saved_sentence",
     "with_all_errors",
 ]
 
@@ -83,6 +85,10 @@ def headline_names(results: Results) -> tuple[str, ...]:
     return shown or tuple(known)[: len(HEADLINES)]
 
 
+#: Columns behind the errors of `with_all_errors`.
+ADVICE: Final = ("dominant", "what_to_run", "variance_saved")
+
+
 def headlines_in(statistics: pl.DataFrame) -> tuple[Headline, ...]:
     """Return the headlines among the statistics of a table; without any, its first five."""
     found = statistics["statistic"].unique(maintain_order=True).to_list()
@@ -105,6 +111,31 @@ def headline_sql() -> str:
     return ",\n    ".join(columns)
 
 
+def saved_sentence(statistics: pl.DataFrame) -> str:
+    """Say what part of the variance dependent paths saved, by the first headline of a table.
+
+    Parameters
+    ----------
+    statistics : polars.DataFrame
+        As of `with_all_errors`.
+
+    Returns
+    -------
+    str
+        Empty where paths are independent.
+    """
+    import polars as pl
+
+    first = [headline.statistic for headline in headlines_in(statistics)[:1]]
+    saved = statistics.filter(pl.col("statistic").is_in(first))["variance_saved"].drop_nulls()
+    if saved.is_empty():
+        return ""
+    ascending = saved.sort().to_list()
+    least, most = (f"{100 * value:.0f} %" for value in (ascending[0], ascending[-1]))
+    share = least if least == most else f"{least} to {most}"
+    return f"paths that balance one another save {share} of the variance of independent ones"
+
+
 def with_all_errors(statistics: pl.DataFrame, budget: pl.DataFrame) -> pl.DataFrame:
     """Give estimates the error and the interval of everything that the study can tell.
 
@@ -120,7 +151,7 @@ def with_all_errors(statistics: pl.DataFrame, budget: pl.DataFrame) -> pl.DataFr
     -------
     polars.DataFrame
         The same rows, with ``std_error``, ``ci_low``, ``ci_high`` and ``method`` of all errors,
-        and ``dominant`` and ``what_to_run`` behind them.
+        and ``dominant``, ``what_to_run`` and ``variance_saved`` behind them.
     """
     import polars as pl
 
@@ -129,8 +160,7 @@ def with_all_errors(statistics: pl.DataFrame, budget: pl.DataFrame) -> pl.DataFr
     found = budget.select(
         *keys,
         *(pl.col(name).alias(f"_{column}") for name, column in others.items()),
-        "dominant",
-        "what_to_run",
+        *ADVICE,
     )
     return (
         statistics.join(found, on=keys, how="left", maintain_order="left")

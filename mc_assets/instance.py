@@ -109,7 +109,11 @@ def reap_orphans(instance: dg.DagsterInstance) -> int:
     forever and count against the limit of concurrent runs. Call it only while no other process
     works on the same DAGSTER_HOME.
     """
-    return _reap(instance, _unfinished(instance))
+    import dagster as dg
+
+    made = dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED], tags=dict(IS_TERMINAL))
+    # One of a terminal begins as it is made; of a UI, the daemon comes to it.
+    return _reap(instance, [*_unfinished(instance), *instance.get_runs(filters=made)])
 
 
 def _unfinished(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:

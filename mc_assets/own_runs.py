@@ -63,7 +63,12 @@ def execute_here(
         remote_job_origin=remote,
         job_code_origin=code,
     )
-    return execute_run(InMemoryJob(job), run, instance)
+    try:
+        return execute_run(InMemoryJob(job), run, instance)
+    finally:
+        ended = instance.get_run_by_id(run.run_id)
+        if ended is not None and not ended.is_finished:
+            instance.report_run_failed(ended, "stopped in its terminal")
 
 
 @cache

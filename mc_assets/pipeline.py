@@ -15,15 +15,23 @@ from typing import TYPE_CHECKING
 from mc_assets.project import Project
 from mc_assets.receipts import Needs, Receipts
 from mc_assets.steps import Step
+from mc_assets.stop_requests import noticing_stop_requests
 
 if TYPE_CHECKING:
     import dagster as dg
 
-__all__ = ["PipelineError", "run_pipeline", "run_step"]
+__all__ = ["PipelineError", "PipelineStopped", "run_pipeline", "run_step"]
 
 
 class PipelineError(ValueError):
     """A step failed; everything finished before it is kept."""
+
+
+class PipelineStopped(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM came; everything finished before it is kept."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped; what is finished is kept, the same command goes on from there")
 
 
 def run_pipeline(
@@ -53,6 +61,8 @@ def run_pipeline(
     ------
     PipelineError
         If a step fails; gives the reason. What the others made is kept.
+    PipelineStopped
+        On Ctrl-C or SIGTERM in a step that goes through Dagster.
     """
     failures: list[str] = []
     with ExitStack() as opened:
@@ -115,25 +125,42 @@ def run_step(step: Step, instance: dg.DagsterInstance) -> dict[str, float]:
     ------
     PipelineError
         If it fails.
+    PipelineStopped
+        On Ctrl-C or SIGTERM.
     """
     import dagster as dg
 
-    from mc_assets.defs.partitions import batch_tags
-    from mc_assets.own_runs import execute_here
-
-    with _quiet_logs():
-        result = execute_here(
-            instance,
-            step.assets,
-            tags=batch_tags(*step.partitions) if step.partitions else {},
-            config={"ops": {k: {"config": v} for k, v in (step.config or {}).items()}},
-        )
+    with noticing_stop_requests() as asked, _quiet_logs():
+        result = _result(step, instance)
+        if result is None or asked():
+            raise PipelineStopped
     for evaluation in result.get_asset_check_evaluations():
         if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR:
             raise PipelineError((evaluation.description or evaluation.check_name).split("\n")[0])
     if not result.success:
         raise PipelineError(_reason(result))
     return _totals(result, dg.AssetKey(step.assets[-1]))
+
+
+def _result(step: Step, instance: dg.DagsterInstance) -> dg.JobExecutionResult | None:
+    """Return what a run came to; None if it was interrupted outside its step.
+
+    The interruption ends here: what Dagster writes when it lets go of the run belongs to its logs.
+    """
+    import dagster as dg
+
+    from mc_assets.defs.partitions import batch_tags
+    from mc_assets.own_runs import execute_here
+
+    try:
+        return execute_here(
+            instance,
+            step.assets,
+            tags=batch_tags(*step.partitions) if step.partitions else {},
+            config={"ops": {k: {"config": v} for k, v in (step.config or {}).items()}},
+        )
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        return None
 
 
 def _totals(result: dg.JobExecutionResult, asset: dg.AssetKey) -> dict[str, float]:

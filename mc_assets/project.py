@@ -116,6 +116,11 @@ class Project:
         return self.data / "reports"
 
     @property
+    def experiments(self) -> tuple[Path, Path]:
+        """Folders of experiments: beside the data, and beside the studies."""
+        return self.reports, self.root / "reports"
+
+    @property
     def study_files(self) -> dict[str, Path]:
         """Study files by the name inside them, in the order of the names."""
         from mc_assets.study_files import study_files

@@ -23,6 +23,7 @@ __all__ = [
     "check_warehouse",
     "checksum_file",
     "completion_mark",
+    "foreign_writes",
     "is_current",
     "noted_checksums",
     "published_signature",
@@ -60,6 +61,14 @@ def check_warehouse(project: Project) -> None:
 def checksum_file(project: Project) -> Path:
     """Return the note of the checksums of the files that were published last."""
     return project.warehouse.with_name(f".{project.warehouse.name}.json")
+
+
+def foreign_writes(file: Path) -> Path:
+    """Return the log of what another program writes to a published file: it has none of its own.
+
+    DuckDB would replay it, and refuses a file that was published since.
+    """
+    return file.with_name(f"{file.name}.wal")
 
 
 def noted_checksums(project: Project) -> list[str]:

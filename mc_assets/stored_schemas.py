@@ -77,6 +77,12 @@ def _attribution() -> Schema:
     return SCHEMA
 
 
+def _rare_events() -> Schema:
+    from engine.jobs.rare_events import SCHEMA
+
+    return SCHEMA
+
+
 def _overfitting() -> Schema:
     from engine.results.overfitting import SCHEMA
 
@@ -178,6 +184,7 @@ STORED: Final[Mapping[str, Callable[[], Schema]]] = {
     "paper": _paper_journal,
     "paper_comparison": _paper_comparison,
     "simulations": _simulations,
+    "rare_events": _rare_events,
     "source_realism": _source_realism,
     "statistics": _statistics,
     "study_warnings": _study_warnings,

@@ -73,7 +73,7 @@ def study_cells(data: Path) -> StudyCells:
             results = engine.load_results(data, study)
         except (Refusal, OSError) as error:
             # One study's damage must not hide the others.
-            damages.append(f"{error}; study {study} is left out, run it again")
+            damages.append(f"{error}; study {study} is left out until it runs again")
             log.warning("%s", damages[-1])
             continue
         damages += results.damages

@@ -36,6 +36,9 @@ __all__ = [
 # Key of the Parquet metadata that says which rows a table was made from.
 _VERSION = "data_version"
 
+# Of the columns of statistics and errors: tables of other columns are made anew.
+_FORM = "2"
+
 #: Columns of a study's lineage.
 LINEAGE_SCHEMA: Final = {
     "study": pl.String,
@@ -66,6 +69,7 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     StudyFailed
         If more of its simulations failed than it allows.
     """
+    from engine.jobs.rare_events import SCHEMA
     from engine.results import read_results
     from engine.results.attribution import study_attributions
     from engine.results.error_budget import Paths, study_tables
@@ -78,6 +82,8 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
     _write(results.warnings(), data / "study_warnings" / f"{study}.parquet", results.data_version)
     parts = study_attributions(results)
     _write(parts, data / "attribution" / f"{study}.parquet", results.data_version)
+    rare = pl.DataFrame(schema=SCHEMA) if results.rare is None else results.rare
+    _write(rare, data / "rare_events" / f"{study}.parquet", results.data_version)
     write_overfitting(data, results)
     version = statistics_version(results)
     statistics, budget = study_tables(results, Paths(results.seeds, results.resampled))
@@ -88,7 +94,9 @@ def write_statistics(data: Path, study: str) -> pl.DataFrame:
 def statistics_version(results: Results) -> str:
     """Say what statistics follow from: rows, if it is known what they drew, and what is asked."""
     drawn = "" if results.resampled is None else " resampled"
-    return " ".join([f"{results.data_version}{drawn}", *results.summary.statistics])
+    rare = "" if results.rare is None else f" {' '.join(results.rare['event'].unique().sort())}"
+    rows = f"{results.data_version}{drawn}{rare}"
+    return " ".join([_FORM, rows, *results.summary.statistics])
 
 
 def write_overfitting(data: Path, results: Results) -> None:
@@ -197,11 +205,11 @@ def read_warnings(data: Path, study: str) -> pl.DataFrame:
 def written_statistics_version(data: Path, study: str) -> str | None:
     """Return the `statistics_version` of a study's tables.
 
-    None where they are not all of one version, or one of them, the lineage, the warnings or the
-    attribution are missing or damaged.
+    None where they are not all of one version, or one of them, the lineage, the warnings, the
+    attribution or the rare events are missing or damaged.
     """
     try:
-        for table in ("lineage", "study_warnings", "attribution"):
+        for table in ("lineage", "study_warnings", "attribution", "rare_events"):
             read_footer(data, data / table / f"{study}.parquet", _VERSION)
     except DamagedFile:
         return None

@@ -29,6 +29,7 @@ from mc_assets.published import (
     PLACEHOLDER,
     checksum_file,
     completion_mark,
+    foreign_writes,
     is_current,
     noted_checksums,
     published_signature,
@@ -107,11 +108,12 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
             connection.execute("CHECKPOINT")
         _write_checksum(project, fresh)
         os.replace(fresh, target)
+        foreign_writes(target).unlink(missing_ok=True)
     except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
         found = str(error).splitlines()[0]
         raise OSError(f"cannot write {target}: {found}; what was published stays") from None
     finally:
-        for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
+        for left in (fresh, foreign_writes(fresh)):
             left.unlink(missing_ok=True)
     return tables
 
@@ -208,6 +210,10 @@ def _build(
     )
     for sentence in damages:
         log.warning("%s", sentence)
+    connection.execute(
+        "CREATE TABLE internal.left_out AS SELECT unnest(?::VARCHAR[]) AS sentence",
+        [[*damages, *cells.damages]],
+    )
     return published, not (damages or cells.damages)
 
 

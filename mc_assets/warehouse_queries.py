@@ -24,7 +24,7 @@ import duckdb
 
 from engine.errors import Refusal
 from mc_assets.project import Project
-from mc_assets.published import check_warehouse
+from mc_assets.published import check_warehouse, foreign_writes
 from mc_assets.sql_question import check_plan, check_question
 
 if TYPE_CHECKING:
@@ -229,13 +229,18 @@ def _answer(
 def _attach(connection: duckdb.DuckDBPyConnection, file: Path, folder: Path) -> None:
     """Make the published file the current database; instants are read and written in UTC.
 
-    Where another program holds it for writing, a copy in `folder` is.
+    Where another program holds it for writing, or has left there what it wrote, a copy in `folder`
+    is.
     """
-    try:
-        connection.execute(_attaching(file))
-    except duckdb.IOException as error:
-        if "lock on file" not in str(error):
-            raise
+    held = foreign_writes(file).exists()
+    if not held:
+        try:
+            connection.execute(_attaching(file))
+        except duckdb.IOException as error:
+            if "lock on file" not in str(error):
+                raise
+            held = True
+    if held:
         connection.execute(_attaching(Path(shutil.copy(file, folder))))
     connection.execute("USE mc")
     connection.execute("SET TimeZone = 'UTC'")

@@ -103,7 +103,7 @@ ALLOWED = {
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
         *("files", "frames", "home", "jobs", "results", "window", "yaml_text", "plots"),
-        *("options", "ticks"),
+        *("options", "tables", "ticks"),
     },
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {

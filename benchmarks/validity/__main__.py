@@ -21,6 +21,7 @@ from benchmarks.validity import (
 
 _TABLES: dict[str, Callable[[int], None]] = {
     "coverage": coverage.print_tables,
+    "ratios": coverage.print_ratios,
     "comparisons": comparisons.print_tables,
     "sequential": sequential.print_tables,
     "selection": selection.print_tables,

@@ -75,6 +75,9 @@ def data_of(model: str) -> tuple[str, ...]:
 
 def _data_of(model: str) -> tuple[str, ...] | None:
     """Like `data_of`, but empty for a model without an estimator and None for an unknown one."""
+    if not isinstance(model, str):
+        told = f"a {type(model).__name__}"
+        raise Refusal("model", told, "a name", hint='`mc.calibrate("gbm", data)`')
     if model in BUILT_IN:
         return BUILT_IN[model].calibrated_on
     from engine.calibration.fit import data_taken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
@@ -115,6 +116,15 @@ class Batch:
         self.begun = np.zeros(count, dtype=bool)
         self._step, self._reset = step_kernel(), reset_kernel()
         self.normalisation = self._normalisation(settings.normalise)
+
+    def __reduce__(self) -> Any:
+        """Make copies anew, also those of pickle: the arrays hold addresses of one another.
+
+        They go on with the seeds, and no episode has begun in them.
+        """
+        given = {field.name: getattr(self.settings, field.name) for field in fields(Settings)}
+        given |= {"seeds": self.seeds, "normalise": self.normalisation}
+        return _made_again, (given, self.count, self.next_seed, self.seed_of, self.begun)
 
     # --- episodes --------------------------------------------------------------------------------
 
@@ -376,6 +386,18 @@ class Batch:
             rows = [arrays.rows[row] for row in arrays.row_of[: len(arrays.row_of) - clock]]
             rows += list(arrays.clock[:, first : first + episodes.window_bars])
             yield np.array(rows).reshape(len(self.features), -1)[:, episodes.warm_up :]
+
+
+def _made_again(
+    given: dict[str, Any],
+    count: int,
+    next_seed: NDArray[np.uint64],
+    seed_of: NDArray[np.uint64],
+    begun: NDArray[np.bool_],
+) -> Batch:
+    made = Batch(Settings(**given), count)
+    made.next_seed, made.seed_of, made.begun = next_seed.copy(), seed_of.copy(), begun.copy()
+    return made
 
 
 def _source_of(given: Any, volatility: float) -> Any:

@@ -158,9 +158,7 @@ class Episodes:
             None if closed is None else np.ascontiguousarray(closed[:, inside]),
             None
             if last_bars is None
-            else np.ascontiguousarray(
-                np.minimum(last_bars[:, inside] - window.first_bar, self.window_bars - 1)
-            ),
+            else np.ascontiguousarray(last_bars[:, inside] - window.first_bar),
             None if elapsed is None else np.ascontiguousarray(elapsed[inside]),
         )
 
@@ -201,9 +199,10 @@ class Episodes:
         stamps, symbols = self.timestamps, self.symbols
         elapsed = None if stamps is None else time_between(stamps, self.bars_per_year)
         exchange = self.calendar.exchange
+        minutes = intraday_minutes(self.calendar.timeframe) or _DAY_MINUTES
         return Schedule(
             execution.closed(symbols, stamps),
-            execution.last_bars(symbols, stamps, exchange),
+            execution.last_bars(symbols, stamps, exchange, minutes),
             elapsed,
         )
 

@@ -120,10 +120,14 @@ class EpisodeReward(Reward):
 
 
 class DifferentialSharpe(Reward):
-    """Change of an exponentially weighted Sharpe ratio by the step (Moody and Saffell, 1998).
+    """Change of an exponentially weighted Sharpe ratio by the step, over `rate`.
 
-    ``(B dA - A dB / 2) / (B - A**2)**1.5`` with the moving moments A and B of the step's return
-    before the step, and what the step adds to them, over `rate`; 0 until the variance is positive.
+    The ratio is ``A / (B - A**2)**0.5`` with the moving moments A and B of the step's return, which
+    begin at 0; it is 0 until their variance is positive. The rewards of an episode sum to the ratio
+    at its end, over `rate`. The differential Sharpe ratio of Moody and Saffell (1998, Performance
+    functions and reinforcement learning for trading systems) is the derivative, from which this
+    differs by less the smaller `rate` is; it has no bound where the first return after an idle
+    stretch is small, and one such step would outweigh an episode.
 
     Parameters
     ----------
@@ -135,18 +139,17 @@ class DifferentialSharpe(Reward):
 
     @staticmethod
     def step(now: Any, weights: Any, memory: Any) -> float:
-        """Return the differential Sharpe ratio, and move the moments on."""
+        """Return the change of the ratio, and move the moments on."""
         before = now.equity - now.pnl
         change = now.pnl / before if before > 0.0 else 0.0
-        first, second = memory[0], memory[1]
-        up_1, up_2 = change - first, change * change - second
+        first = memory[0] + weights.rate * (change - memory[0])
+        second = memory[1] + weights.rate * (change * change - memory[1])
         variance = second - first * first
-        memory[0] = first + weights.rate * up_1
-        memory[1] = second + weights.rate * up_2
-        if variance <= 1e-18:
-            return 0.0
-        root = math.sqrt(variance)
-        return float((second * up_1 - 0.5 * first * up_2) / (variance * root))
+        # What rounding leaves of two equal squares is no variance.
+        ratio = first / math.sqrt(variance) if variance > 1e-12 * second else 0.0
+        moved = ratio - memory[2]
+        memory[0], memory[1], memory[2] = first, second, ratio
+        return float(moved / weights.rate)
 
 
 class DrawdownPenalised(Reward):

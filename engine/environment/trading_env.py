@@ -28,6 +28,8 @@ __all__ = ["TradingEnv", "begun", "feature_names", "spaces_of"]
 
 Observation = NDArray[np.float32]
 
+_AT_HAND = ("_row", "_seen", "_rewards", "_kernel", "_control")
+
 
 class TradingEnv(gymnasium.Env[Observation, Any]):
     """A market to trade in, one bar a step; `engine.environment.make_env` documents the arguments.
@@ -45,14 +47,25 @@ class TradingEnv(gymnasium.Env[Observation, Any]):
     def __init__(self, market: str = "mes_intraday", **settings: Any) -> None:
         self.batch = Batch(Settings(market, **settings), 1)
         self.observation_space, self.action_space = spaces_of(self.batch)
+        self._where: Any = 0 if self.action_space.shape == () else slice(None)
+        self._put_at_hand()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what a copy makes anew; no episode has begun in it."""
+        return {name: value for name, value in vars(self).items() if name not in _AT_HAND}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._put_at_hand()
+
+    def _put_at_hand(self) -> None:
+        """Hold what a step touches: it costs a microsecond and a half."""
         arrays = self.batch.arrays
-        # A step costs a microsecond and a half: what it touches is at hand.
         self._row, self._seen, self._rewards = (
             arrays.actions[0],
             arrays.observations[0],
             arrays.rewards,
         )
-        self._where: Any = 0 if self.action_space.shape == () else slice(None)
         self._kernel, self._control = step_kernel(), self.batch.control
 
     @property

@@ -73,6 +73,12 @@ class TradingVectorEnv(VectorEnv[Observations, Any, Any]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._mode = AUTORESET_MODES[autoreset]
         self._over: Flags = np.zeros(num_envs, dtype=bool)
+        self._begun = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin no episode: a copy has arrays of its own."""
+        vars(self).update(state)
+        self._over, self._begun = np.zeros(self.num_envs, dtype=bool), False
 
     @property
     def normalisation(self) -> Normalisation:
@@ -128,6 +134,7 @@ class TradingVectorEnv(VectorEnv[Observations, Any, Any]):
         numbers = np.flatnonzero(mask)
         self.batch.reset(numbers, [seeds[number] for number in numbers])
         self._over[mask] = False
+        self._begun = bool((self.batch.arrays.bar >= 0).all())
         infos: dict[str, Any] = {}
         for number in numbers:
             infos = self._add_info(infos, begun(self.batch, int(number)), int(number))
@@ -155,6 +162,7 @@ class TradingVectorEnv(VectorEnv[Observations, Any, Any]):
         Refusal
             If an action is not in the space, or an episode is over that nobody resets.
         """
+        self._check_begun()
         arrays, infos = self.batch.arrays, dict[str, Any]()
         over = np.flatnonzero(self._over)
         if len(over) and self._mode == AutoresetMode.DISABLED:
@@ -204,7 +212,13 @@ class TradingVectorEnv(VectorEnv[Observations, Any, Any]):
         rewards : ndarray of float64, shape (num_envs,)
         terminations, truncations : ndarray of bool, shape (num_envs,)
             Whether the episode of each is over.
+
+        Raises
+        ------
+        Refusal
+            If an action is not in the space, or in an environment no episode has begun.
         """
+        self._check_begun()
         self._take(actions)
         self.batch.step()
         arrays = self.batch.arrays
@@ -212,6 +226,16 @@ class TradingVectorEnv(VectorEnv[Observations, Any, Any]):
         terminations, truncations = ended == TERMINATED, ended == TRUNCATED
         self._over = terminations | truncations
         return arrays.observations, arrays.rewards, terminations, truncations
+
+    def _check_begun(self) -> None:
+        if not self._begun:
+            first = int(np.argmax(self.batch.arrays.bar < 0))
+            raise Refusal(
+                "step",
+                f"environment {first}, in which no episode has begun",
+                "episodes that have begun",
+                hint="call `reset`",
+            )
 
     def _take(self, actions: Any) -> None:
         arrays = self.batch.arrays

@@ -208,9 +208,9 @@ def trade_close(s: Simulation, bar: int) -> None:
         slot = 0
         while slot < s.counts[PENDING]:
             if phase == REDUCING:
-                price = reducing_price(s, slot, bar, AT_CLOSE)
+                price = reducing_price(s, slot, bar, AT_CLOSE, True)
             else:
-                price = due_price(s, slot, bar, AT_CLOSE)
+                price = due_price(s, slot, bar, AT_CLOSE, True)
             if price == price:
                 last = s.orders[slot, ORDER_ID] if phase != REDUCING else 0.0
                 fill_apart(s, slot, price, bar, AT_CLOSE)

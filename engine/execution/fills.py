@@ -44,13 +44,13 @@ from engine.execution.layout import (
     ORDER_ID,
     ORDER_MODE,
     ORDER_PARENT,
+    ORDER_PARTS,
     ORDER_QUANTITY,
     ORDER_STATE,
     ORDER_STOP_LOSS,
     ORDER_SYMBOL,
     ORDER_TAG,
     ORDER_TAKE_PROFIT,
-    ORDER_WHOLE,
     POSITION_CAP,
     POSITION_LIMIT,
     REDUCE,
@@ -71,9 +71,10 @@ from engine.execution.layout import (
     VIEW,
     VOLUME,
     VOLUME_LIMIT,
+    WHOLE,
 )
 from engine.execution.ledger import book_fill
-from engine.execution.lots import dust, position_after, settled
+from engine.execution.lots import dust, position_after, round_to_lot, settled
 from engine.execution.margin import margin_covers, units_within_margin
 from engine.execution.marks import price_of, volume_of
 from engine.execution.orders import cancel_order, log_event, remove_order
@@ -122,9 +123,9 @@ def fill_order(
     wanted, rest = units, 0.0
     if limited:
         units, rest = _within_volume(s, symbol, units, bar)
-        if rest != 0.0 and order[ORDER_WHOLE] != 0.0 and row < 0:
-            cancel_order(s, slot, bar, CANCELLED)
-            return
+    if order[ORDER_PARTS] == WHOLE and row < 0 and (rest != 0.0 or _falls_short(s, slot, units)):
+        cancel_order(s, slot, bar, CANCELLED)
+        return
     price = reference
     if kind != LIMIT:
         price = slipped_price(s, symbol, units, reference, volume)
@@ -246,6 +247,16 @@ def _within_volume(s: Simulation, symbol: int, units: float, bar: int) -> tuple[
         return units, 0.0
     part_of = math.copysign(left, units)
     return part_of, settled(s, symbol, units - part_of, units)
+
+
+@rare
+def _falls_short(s: Simulation, slot: int, units: float) -> bool:
+    """Whether an exit finds less of its position than it was to close."""
+    keep_apart()
+    order = s.orders[slot]
+    symbol = int(order[ORDER_SYMBOL])
+    over = abs(round_to_lot(s, symbol, order[ORDER_QUANTITY])) - abs(units)
+    return order[ORDER_MODE] == REDUCE and over > dust(s, symbol, units)
 
 
 @rare

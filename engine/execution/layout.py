@@ -149,9 +149,12 @@ ORDER_GROUP: Final = 14
 ORDER_TRAIL: Final = 15  # distance at which a stop follows the best price; 0: it does not
 ORDER_TRAIL_SHARE: Final = 16  # the same as a share of that price
 ORDER_TAG: Final = 17  # a number of the strategy's own; exits have that of the order they close
-ORDER_WHOLE: Final = 18  # non-zero: it fills whole or not at all
+ORDER_PARTS: Final = 18  # 0, or one of the two below
 ORDER_WIDTH: Final = 19
 ORDER_CAPACITY: Final = 512  # by default
+
+WHOLE: Final = 1.0  # it fills whole or not at all
+BEGUN: Final = -1.0  # it has filled in part: what waits is the rest
 
 # How the exits of an order are meant, where they are not prices.
 DISTANCES: Final = 1.0  # from the price of the fill

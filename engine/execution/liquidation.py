@@ -4,7 +4,8 @@ Between two instants of a bar prices move along a *way*: from the open to the ex
 the holding (the low if long, the high if short), or along a leg of a walk. Several symbols move
 together, so that the end of the way to the extremes is the sum of what each can do to the
 account: a pessimistic bound. The price at which maintenance is crossed lies on the way, so it was
-traded in the bar.
+traded in the bar; an instrument with ticks is sold at the next one below, or bought at the next
+above.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from engine.execution.layout import (
     ORDER_STATE,
     ORDER_SYMBOL,
     PENDING,
+    TICK_DENOMINATOR,
+    TICK_NUMERATOR,
     TO_MAINTENANCE,
     TO_UNITS,
     UNITS,
@@ -44,6 +47,7 @@ from engine.execution.marks import exit_quote, is_symbol, volume_of
 from engine.execution.orders import GOOD_TILL_CANCELLED, cancel_order, submit
 from engine.execution.sessions import rests
 from engine.execution.state import Simulation
+from engine.execution.ticks import on_tick
 from engine.execution.ways import AT_THE_OPEN, TO_EXTREME, WHOLE, price_along
 
 __all__ = ["call_margin", "forced_slot", "is_below_maintenance"]
@@ -238,9 +242,17 @@ def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) ->
 
 @part
 def _price_of_sale(s: Simulation, symbol: int, bar: int, way: int, share: float) -> float:
-    """Price at which a position is closed at a share of the way; a quoted one at its quote."""
+    """Price at which a position is closed at a share of the way; a quoted one at its quote.
+
+    On the instrument's ticks it is the next that is not better than the market gave.
+    """
     if is_symbol(s, symbol):
-        return price_along(s, symbol, bar, way, share)
+        price = price_along(s, symbol, bar, way, share)
+        tick = s.rules[symbol, TICK_DENOMINATOR]
+        if tick == 0.0:
+            return price
+        buys = s.positions[symbol, UNITS] < 0.0
+        return on_tick(price, buys, s.rules[symbol, TICK_NUMERATOR], tick)
     return exit_quote(s, symbol, max(bar - (way == AT_THE_OPEN), 0))
 
 

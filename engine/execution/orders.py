@@ -28,6 +28,7 @@ from engine.execution.layout import (
     ORDER_LIMIT,
     ORDER_MODE,
     ORDER_PARENT,
+    ORDER_PARTS,
     ORDER_QUANTITY,
     ORDER_ROWS,
     ORDER_STATE,
@@ -38,7 +39,6 @@ from engine.execution.layout import (
     ORDER_TAKE_PROFIT,
     ORDER_TRAIL,
     ORDER_TRAIL_SHARE,
-    ORDER_WHOLE,
     ORDER_WIDTH,
     PENDING,
     REJECTED,
@@ -50,6 +50,7 @@ from engine.execution.layout import (
     TICK_DENOMINATOR,
     TICK_NUMERATOR,
     UNITS,
+    WHOLE,
 )
 from engine.execution.marks import is_symbol
 from engine.execution.reducing import mark_reducing
@@ -137,7 +138,7 @@ def submit(
     order[ORDER_TRAIL] = 0.0
     order[ORDER_TRAIL_SHARE] = 0.0
     order[ORDER_TAG] = 0.0
-    order[ORDER_WHOLE] = 1.0 if tif == FILL_OR_KILL else 0.0
+    order[ORDER_PARTS] = WHOLE if tif == FILL_OR_KILL else 0.0
     if immediate:
         order[ORDER_STATE] = IMMEDIATE
         order[ORDER_EXPIRY] = bar + 1
@@ -191,14 +192,26 @@ def expire_after(s: Simulation, bar: int, number: float, instant: float) -> bool
     slot = find_order(s, number)
     if slot < 0 or s.orders[slot, ORDER_KIND] in (MARKET_ON_CLOSE, MARKET_ON_OPEN):
         return False
-    last = bar
-    while last + 1 < s.clock.shape[1] and s.clock[0, last + 1] <= instant:
+    last, bars = bar, s.clock.shape[1]
+    while last + 1 < bars and s.clock[0, last + 1] <= instant:
         last += 1
-    if last == bar and bar + 1 < s.clock.shape[1]:
+    if last + 1 >= bars and _may_open_until(s, instant):
+        return True
+    if last == bar:
         cancel_order(s, slot, bar, EXPIRED)
     else:
         s.orders[slot, ORDER_EXPIRY] = min(s.orders[slot, ORDER_EXPIRY], float(last))
     return True
+
+
+@rare
+def _may_open_until(s: Simulation, instant: float) -> bool:
+    """Whether bars behind the last may open up to an instant: the next one a bar's length later."""
+    keep_apart()
+    bars, length = s.clock.shape[1], math.inf
+    for bar in range(1, bars):
+        length = min(length, s.clock[0, bar] - s.clock[0, bar - 1])
+    return bars < 2 or s.clock[0, bars - 1] + length <= instant
 
 
 @part

@@ -2,9 +2,10 @@
 
 An order by units, without exits of its own, against what is held and not larger, is an exit. What
 is held counts with the orders of the same bar before it that are for the market or its open, since
-they fill first; or with all such that wait, the rests of older ones among them. An exit trades at
-most what is left of the position when it fills, and leaves the book with the position: of a stop
-and a limit that close it the fill of one cancels the other, and a part leaves the other the rest.
+they fill first; or with all such that wait, and with the rests of entries that have filled in part.
+An exit trades at most what is left of the position when it fills, and leaves the book with the
+position: of a stop and a limit that close it the fill of one cancels the other, and a part leaves
+the other the rest.
 
 An order that is larger turns the position, as does a target on its other side
 (``order.target(-10, limit=103.0)``); an order of a size that follows from the account does what it
@@ -19,15 +20,18 @@ from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
     BACKTESTING_PY,
+    BEGUN,
     BRACKET_RULE,
     BY_PERCENT,
     BY_UNITS,
+    CLOSE_LOT,
     ENTER,
     MARKET,
     MARKET_ON_OPEN,
     ORDER_BAR,
     ORDER_KIND,
     ORDER_MODE,
+    ORDER_PARTS,
     ORDER_QUANTITY,
     ORDER_STOP_LOSS,
     ORDER_SYMBOL,
@@ -94,17 +98,19 @@ def _fits(s: Simulation, slot: int, since: float) -> bool:
 def _expected(s: Simulation, slot: int, since: float) -> float:
     """Position of the symbol once orders for the market before the one in `slot` have filled.
 
-    Those of the bar `since` and later. Infinite where one opens a position of a size that only its
-    fill tells.
+    So have the rests of entries that filled in part; all of the bar `since` and later. Infinite
+    where one opens a position of a size that only its fill tells.
     """
     keep_apart()
     symbol = s.orders[slot, ORDER_SYMBOL]
     expected = s.positions[int(symbol), UNITS]
     for earlier in range(slot):
         order = s.orders[earlier]
-        if order[ORDER_SYMBOL] != symbol or order[ORDER_KIND] not in (MARKET, MARKET_ON_OPEN):
-            continue
         mode, quantity = order[ORDER_MODE], order[ORDER_QUANTITY]
+        begun = order[ORDER_PARTS] == BEGUN and mode != REDUCE and mode != CLOSE_LOT
+        counts = begun or order[ORDER_KIND] in (MARKET, MARKET_ON_OPEN)
+        if order[ORDER_SYMBOL] != symbol or not counts:
+            continue
         # What an exit at the open does not get is cancelled: others may still close it.
         lapses = order[ORDER_KIND] == MARKET_ON_OPEN and mode == REDUCE
         if lapses or order[ORDER_BAR] < since:

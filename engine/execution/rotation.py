@@ -23,7 +23,7 @@ from engine.execution.layout import (
 from engine.execution.lots import position_after
 from engine.execution.margin import margin_covers
 from engine.execution.marks import volume_of
-from engine.execution.matching import opening_price, price_at_close
+from engine.execution.matching import closing_price, opening_price, price_at_close
 from engine.execution.sessions import is_closed, waits_at_close
 from engine.execution.sizing import units_of
 from engine.execution.state import Simulation
@@ -32,27 +32,31 @@ __all__ = ["due_price", "reducing_price"]
 
 
 @rare
-def reducing_price(s: Simulation, slot: int, bar: int, moment: int) -> float:
+def reducing_price(s: Simulation, slot: int, bar: int, moment: int, placed_now: bool) -> float:
     """Price at which the order is due and makes a position smaller, else NaN.
 
     Parameters
     ----------
     moment : int
         AT_OPEN or AT_CLOSE of `bar`.
+    placed_now : bool
+        Of AT_CLOSE: for orders that were placed at this very close, or those that waited for it.
     """
     keep_apart()
-    price = due_price(s, slot, bar, moment)
+    price = due_price(s, slot, bar, moment, placed_now)
     if price == price and _reduces(s, slot, price, bar, moment):
-        return math.nan if _is_behind(s, slot, bar, moment) else price
+        return math.nan if _is_behind(s, slot, bar, moment, placed_now) else price
     return math.nan
 
 
 @part
-def due_price(s: Simulation, slot: int, bar: int, moment: int) -> float:
+def due_price(s: Simulation, slot: int, bar: int, moment: int, placed_now: bool) -> float:
     """Price at which the order fills at the open, or at the close, of `bar`, else NaN."""
     if moment != AT_CLOSE:
         return math.nan if is_closed(s, slot, bar) else opening_price(s, slot, bar)
-    return math.nan if waits_at_close(s, slot, bar) else price_at_close(s, slot, bar)
+    if waits_at_close(s, slot, bar):
+        return math.nan
+    return price_at_close(s, slot, bar) if placed_now else closing_price(s, slot, bar)
 
 
 @rare
@@ -79,12 +83,12 @@ def _reduces(s: Simulation, slot: int, price: float, bar: int, moment: int) -> b
 
 
 @part
-def _is_behind(s: Simulation, slot: int, bar: int, moment: int) -> bool:
+def _is_behind(s: Simulation, slot: int, bar: int, moment: int, placed_now: bool) -> bool:
     """Whether an earlier order of the symbol is due as well."""
     symbol = s.orders[slot, ORDER_SYMBOL]
     for earlier in range(slot):
         if s.orders[earlier, ORDER_SYMBOL] == symbol:
-            price = due_price(s, earlier, bar, moment)
+            price = due_price(s, earlier, bar, moment, placed_now)
             if price == price:
                 return True
     return False

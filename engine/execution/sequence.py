@@ -75,8 +75,9 @@ OPENING: Final = 0
 _STOPS: Final = 1
 _LIMITS: Final = 2
 _BORN_STOPS: Final = 3  # of lots that limits opened in this bar
-_CLOSING: Final = 4  # by itself, after the others of the bar
-_DONE: Final = 5
+_REDUCING_AT_CLOSE: Final = 4  # by itself, after the others of the bar
+_CLOSING: Final = 5
+_DONE: Final = 6
 
 
 @part
@@ -84,7 +85,7 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
     """Fill the orders of a bar, or sub-bar, one by one; or, `closing`, those for its close."""
     phase, seen = first_phase(s), 0.0
     if closing:
-        phase = _CLOSING
+        phase = _REDUCING_AT_CLOSE if phase == REDUCING else _CLOSING
     walks = s.rules[0, BRACKET_RULE] == TRADINGVIEW and not closing
     if walks:
         s.account[WALK_LEG], s.account[WALK_SHARE], s.account[WALK_SYMBOL] = -1.0, 0.0, -1.0
@@ -117,16 +118,16 @@ def work_range(s: Simulation, bar: int, closing: bool) -> None:
             if forced:
                 continue
             if slot < 0:
-                if not plain and phase != REDUCING and agree(s, bar, moment, False):
+                if not plain and not _only_reduces(phase) and agree(s, bar, moment, False):
                     forced = True
                     continue
                 phase, seen = phase + 1, 0.0
-                if phase == _CLOSING:
+                if phase == _REDUCING_AT_CLOSE:
                     return
                 if s.counts[PENDING] == 0 and s.counts[WATCH] == 0:
                     return
                 continue
-            if phase != REDUCING:
+            if not _only_reduces(phase):
                 # A fill that reduces a position can make room for an order that was passed over.
                 seen = s.orders[slot, ORDER_ID]
         if plain:
@@ -173,10 +174,15 @@ def watch(s: Simulation) -> None:
 
 
 @part
+def _only_reduces(phase: int) -> bool:
+    return phase in (REDUCING, _REDUCING_AT_CLOSE)
+
+
+@part
 def _moment_of(phase: int) -> int:
     if phase <= OPENING:
         return AT_OPEN
-    if phase == _CLOSING:
+    if phase >= _REDUCING_AT_CLOSE:
         return AT_CLOSE
     return INSIDE_BY_LIMIT if phase == _LIMITS else INSIDE_BY_STOP
 
@@ -193,10 +199,11 @@ def _next(s: Simulation, bar: int, phase: int, seen: float) -> tuple[int, float]
         slot = _nearest_stop(s, bar, phase == _BORN_STOPS) if nearest else slot + 1
         if slot < 0 or slot >= s.counts[PENDING]:
             return -1, math.nan
-        if waits_at_close(s, slot, bar) if phase == _CLOSING else is_closed(s, slot, bar):
+        at_close = phase >= _REDUCING_AT_CLOSE
+        if waits_at_close(s, slot, bar) if at_close else is_closed(s, slot, bar):
             continue
-        if phase == REDUCING:
-            price = reducing_price(s, slot, bar, AT_OPEN)
+        if _only_reduces(phase):
+            price = reducing_price(s, slot, bar, _moment_of(phase), False)
         elif phase == OPENING:
             price = opening_price(s, slot, bar)
         elif phase == _STOPS:

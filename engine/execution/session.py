@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from engine.calendar import EXCHANGES
 from engine.errors import Refusal
 from engine.execution.schedule import schedule_around
-from engine.local_time import is_zone, session_days, wall_clock
+from engine.local_time import evening, is_zone, session_days, wall_clock
 
 __all__ = ["Session", "last_bars_of_days"]
 
@@ -93,9 +93,7 @@ class Session(BaseModel):
         """
         if self.exchange is not None:
             return _in_sessions(timestamps, self.exchange)
-        start, end = (
-            int(text[:2]) * 60 + int(text[3:]) for text in (self.open or "", self.close or "")
-        )
+        start, end = self._times
         minute = wall_clock(timestamps, self.zone) % _DAY // _MINUTE
         if end <= start:
             return np.asarray((minute >= start) | (minute < end))
@@ -119,14 +117,76 @@ class Session(BaseModel):
         """
         if self.exchange is not None:
             return session_days(timestamps, self.exchange)
-        start, end = self.open or "", self.close or ""
-        wraps = end <= start
-        minutes = int(start[:2]) * 60 + int(start[3:]) if wraps else 0
+        start, end = self._times
+        minutes = start if end <= start else 0
         return (wall_clock(timestamps, self.zone) - minutes * _MINUTE) // _DAY
 
+    def is_over(self, inside: NDArray[np.int64], until: int, minutes: int) -> bool:
+        """Whether no bar that opens at an instant or later is of the day of the last bar before.
 
-def last_bars_of_days(days: NDArray[np.int64], is_open: NDArray[np.bool_]) -> NDArray[np.int64]:
+        A day ends with the close of its session, also of half a day; that of an exchange whose
+        bars lie outside its regular hours too ends with the day of its clock.
+
+        Parameters
+        ----------
+        inside : ndarray of int64, shape (bars,)
+            Opening instants of the bars at which orders fill, microseconds since 1970-01-01 UTC.
+        until : int
+            The instant.
+        minutes : int
+            Length of a bar.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        The day after Thanksgiving ends at 13:00 in New York, 18:00 UTC:
+
+        >>> opens = np.array(["2024-11-29T15:30", "2024-11-29T16:30"], "datetime64[us]")
+        >>> opens = opens.astype(np.int64)
+        >>> hour = 3_600_000_000
+        >>> nyse = Session(exchange="XNYS")
+        >>> nyse.is_over(opens, opens[1] + hour, 60), nyse.is_over(opens, opens[1] + 2 * hour, 60)
+        (False, True)
+        """
+        end = np.array([until], dtype=np.int64)
+        day = int(self.days(inside[-1:])[0])
+        if self.days(end)[0] > day:
+            return True
+        if self.exchange is None:
+            first, last = self._times
+            minute = (wall_clock(end, self.zone)[0] - day * _DAY) // _MINUTE
+            return bool(minute >= (last if last > first else last + _DAY // _MINUTE))
+        terms = EXCHANGES[self.exchange]
+        opening, closing = terms.parts[0][0], terms.parts[-1][1]
+        minute = _minutes_of_day(inside, self.exchange)
+        if bool(((minute + minutes <= opening) | (minute >= closing)).any()):
+            return False
+        if _minutes_of_day(end, self.exchange)[0] >= closing:
+            return True
+        schedule = schedule_around(until, until, self.exchange)
+        place = int(np.searchsorted(schedule.days, day))
+        if place == len(schedule.days) or schedule.days[place] != day:
+            return False
+        return bool(until >= schedule.closes[place])
+
+    @property
+    def _times(self) -> tuple[int, int]:
+        """Minutes of the day at which the session opens and closes."""
+        start, end = (
+            int(text[:2]) * 60 + int(text[3:]) for text in (self.open or "", self.close or "")
+        )
+        return start, end
+
+
+def last_bars_of_days(
+    days: NDArray[np.int64], is_open: NDArray[np.bool_], is_over: bool
+) -> NDArray[np.int64]:
     """Return the last bar on which an order for the day may fill, by the bar it is placed for.
+
+    Where bars at the end of a session are missing, it ends with the last that there is.
 
     Parameters
     ----------
@@ -135,20 +195,31 @@ def last_bars_of_days(days: NDArray[np.int64], is_open: NDArray[np.bool_]) -> ND
     is_open : ndarray of bool, shape (bars,)
         Whether orders fill at the bar. Placed for one at which they do not, an order is for the
         day of the next at which they do.
+    is_over : bool
+        Whether the last day has ended, so that no bar of it is to come.
 
     Returns
     -------
     ndarray of int64, shape (bars,)
+        The number of bars where it is none of them.
     """
     count = len(days)
     places = np.flatnonzero(is_open)
     if len(places) == 0:
-        return np.full(count, count - 1, dtype=np.int64)
+        return np.full(count, count, dtype=np.int64)
     opened = days[places]
     last_of_day = places[np.searchsorted(opened, opened, side="right") - 1]
+    if not is_over:
+        last_of_day = np.where(opened == opened[-1], count, last_of_day)
     following = np.searchsorted(places, np.arange(count))
     found = last_of_day[np.minimum(following, len(places) - 1)]
-    return np.where(following < len(places), found, count - 1).astype(np.int64)
+    return np.where(following < len(places), found, count).astype(np.int64)
+
+
+def _minutes_of_day(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.int64]:
+    """Return the minutes since the midnight at which the day of a session begins."""
+    wall, before = wall_clock(timestamps, EXCHANGES[exchange].zone), evening(EXCHANGES[exchange])
+    return ((wall + before) % _DAY - before) // _MINUTE
 
 
 def _in_sessions(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.bool_]:

@@ -93,12 +93,15 @@ def rests(s: Simulation, symbol: int, bar: int) -> bool:
 def last_bar_of_day(s: Simulation, symbol: int, first: int) -> float:
     """Last bar of the session of an order that can first fill at bar `first`.
 
-    By timestamps where there are any, else a session is a fixed number of bars.
+    By timestamps where there are any, infinite where it lies behind them; else a session is a
+    fixed number of bars.
     """
     bars = s.last_bars.shape[1]
     if bars > 0:
-        day_of = symbol if is_symbol(s, symbol) else 0
-        return float(s.last_bars[day_of, min(first, bars - 1)])
+        if first >= bars:
+            return math.inf
+        last = s.last_bars[symbol if is_symbol(s, symbol) else 0, first]
+        return float(last) if last < bars else math.inf
     session = s.rules[symbol, SESSION_BARS]
     before = first_trading_bar(s)  # sessions are counted from there
     return math.floor((first - before) / session) * session + session - 1.0 + before

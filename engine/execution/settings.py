@@ -34,6 +34,9 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+_MINUTE: Final = 60_000_000
+_DAY_MINUTES: Final = 1440  # bars as long, and longer ones, are each the last of a session
+
 _BRACKET_RULES: Final = {
     "pessimistic": layout.PESSIMISTIC,
     "backtesting_py": layout.BACKTESTING_PY,
@@ -296,6 +299,7 @@ class Execution(_Settings):
         symbols: tuple[str, ...],
         timestamps: NDArray[np.int64] | None,
         exchange: str | None,
+        minutes: int | None = None,
     ) -> NDArray[np.int64] | None:
         """Return up to which bar an order for the day lives that can first fill at each bar.
 
@@ -307,20 +311,28 @@ class Execution(_Settings):
             Opening instants of the bars.
         exchange : str, optional
             Whose days count for instruments without hours of their own.
+        minutes : int, optional
+            Length of a bar; None: the shortest time between two of them.
 
         Returns
         -------
         ndarray of int64, shape (symbols, bars), optional
-            None where there are no timestamps or no exchange: sessions are counted in bars.
+            The number of bars where the day ends behind them. None where there are no timestamps
+            or no exchange: sessions are counted in bars.
         """
         if timestamps is None or exchange is None:
             return None
+        if minutes is None:
+            minutes = int(np.diff(timestamps).min(initial=_DAY_MINUTES * _MINUTE) // _MINUTE)
+        until = int(timestamps[-1]) + minutes * _MINUTE
         found = []
         for symbol in symbols:
             own = self.instruments.get(symbol, self.instrument).session
             session = Session(exchange=exchange) if own is None else own
             opens = np.ones(len(timestamps), dtype=bool) if own is None else own.holds(timestamps)
-            found.append(last_bars_of_days(session.days(timestamps), opens))
+            is_over = minutes >= _DAY_MINUTES or not opens.any()
+            is_over = is_over or session.is_over(timestamps[opens], until, minutes)
+            found.append(last_bars_of_days(session.days(timestamps), opens, is_over))
         return np.stack(found)
 
     @staticmethod

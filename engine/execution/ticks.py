@@ -21,7 +21,7 @@ from engine.execution.layout import (
     TO_UNITS,
 )
 
-__all__ = ["put_on_ticks"]
+__all__ = ["on_tick", "put_on_ticks"]
 
 # Of a tick: a price that near to the grid is on it, whatever arithmetic it came from.
 _NEAR = 1e-6
@@ -49,18 +49,18 @@ def put_on_ticks(
     mode = order[ORDER_MODE]
     buys = order[ORDER_QUANTITY] > (held if mode == TO_UNITS else 0.0)
     if order[ORDER_KIND] != MARKET:
-        order[ORDER_STOP] = _on_tick(order[ORDER_STOP], buys, numerator, denominator)
-        order[ORDER_LIMIT] = _on_tick(order[ORDER_LIMIT], not buys, numerator, denominator)
+        order[ORDER_STOP] = on_tick(order[ORDER_STOP], buys, numerator, denominator)
+        order[ORDER_LIMIT] = on_tick(order[ORDER_LIMIT], not buys, numerator, denominator)
     if mode != TO_UNITS and mode != TO_PERCENT and order[ORDER_FROM_FILL] == 0.0:
         # A distance is not on the grid: the price that it leads to is, when it is placed. So are
         # the exits of a target, the side of which is known when it fills.
         take, loss = order[ORDER_TAKE_PROFIT], order[ORDER_STOP_LOSS]
-        order[ORDER_TAKE_PROFIT] = _on_tick(take, buys, numerator, denominator)
-        order[ORDER_STOP_LOSS] = _on_tick(loss, not buys, numerator, denominator)
+        order[ORDER_TAKE_PROFIT] = on_tick(take, buys, numerator, denominator)
+        order[ORDER_STOP_LOSS] = on_tick(loss, not buys, numerator, denominator)
 
 
 @rare
-def _on_tick(price: float, up: bool, numerator: float, denominator: float) -> float:
+def on_tick(price: float, up: bool, numerator: float, denominator: float) -> float:
     """Return the nearest price of the grid above or below; NaN and infinity stay."""
     keep_apart()
     count = price * denominator / numerator

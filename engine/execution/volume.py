@@ -16,6 +16,7 @@ import math
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import rare
 from engine.execution.layout import (
+    BEGUN,
     BY_PERCENT,
     BY_UNITS,
     ENTER,
@@ -26,6 +27,7 @@ from engine.execution.layout import (
     ORDER_GROUP,
     ORDER_KIND,
     ORDER_MODE,
+    ORDER_PARTS,
     ORDER_QUANTITY,
     ORDER_STATE,
     ORDER_TRAIL,
@@ -87,6 +89,7 @@ def rest_leaves(s: Simulation, slot: int, rest: float) -> bool:
         order[ORDER_TRAIL] = order[ORDER_TRAIL_SHARE] = 0.0
     if order[ORDER_STATE] == THIS_CLOSE:
         order[ORDER_STATE] = RESTING
+    order[ORDER_PARTS] = BEGUN
     # The others of its group go with its first fill.
     order[ORDER_GROUP] = 0.0
     return False

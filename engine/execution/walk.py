@@ -71,7 +71,8 @@ def walk_on(s: Simulation, bar: int) -> tuple[int, float, int]:
             start, end = way_of(s, symbol, bar, way)
             walk[WALK_SYMBOL], walk[WALK_PRICE] = symbol, price
             if end != start:
-                walk[WALK_SHARE] = max(now, (price - start) / (end - start))
+                # Its tick may lie beyond the leg.
+                walk[WALK_SHARE] = min(max(now, (price - start) / (end - start)), 1.0)
             return LIQUIDATED, math.nan, INSIDE_BY_STOP
         if slot < 0:
             if leg == LEGS - 1:

@@ -33,6 +33,7 @@ KINDS: Final = MappingProxyType(
         "study_warnings": _REPORT,
         "error_budget": _REPORT,
         "attribution": _REPORT,
+        "rare_events": _REPORT,
         "overfitting": _REPORT,
         "panel": "`mc panel STRATEGY --symbol SYMBOL` makes it again",
         "policies": "`mc train POLICY` makes it again",

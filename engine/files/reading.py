@@ -26,6 +26,8 @@ class DamagedFile(Refusal):
         The file.
     reason : str
         What is wrong, in words that follow its name.
+    hint : str, optional
+        How to make it again, where that is not what `KINDS` says of its kind.
 
     Examples
     --------
@@ -34,15 +36,15 @@ class DamagedFile(Refusal):
 provider sent
     """
 
-    def __init__(self, path: PurePath, reason: str) -> None:
+    def __init__(self, path: PurePath, reason: str, hint: str | None = None) -> None:
         self.path = path
         self.reason = reason
         kind = kind_of(path)
-        super().__init__("", f"{path} {reason}", hint=KINDS[kind] if kind else None)
+        super().__init__("", f"{path} {reason}", hint=hint or (KINDS[kind] if kind else None))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with the parts, so that a worker's error reaches its caller whole."""
-        return DamagedFile, (self.path, self.reason)
+        return DamagedFile, (self.path, self.reason, self.hint)
 
 
 def read_parquet(

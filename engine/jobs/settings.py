@@ -22,6 +22,7 @@ __all__ = [
     "MOST_SEEDS",
     "JobSettings",
     "PathSettings",
+    "RareEvents",
     "Record",
     "Selected",
     "Settings",
@@ -167,6 +168,28 @@ class Until(Settings):
         return self
 
 
+class RareEvents(Settings):
+    """Events that hardly any path meets, told from paths of a world in which they are less rare."""
+
+    events: tuple[str, ...] = Field(
+        min_length=1,
+        description="What a path comes to: a metric, a comparison and a number, such as "
+        "`total_return <= -0.5` or `max_drawdown <= -0.4`.",
+    )
+    sampled: dict[str, float] = Field(
+        description="Parameters of the world that paths are drawn from: `mu`, a drift at which the "
+        "events are common. Each path counts with its likelihood in the study's own world."
+    )
+    paths: int = Field(
+        4000, ge=100, le=10_000_000, description="Paths of that world, beside the study's own."
+    )
+
+    @field_validator("events", mode="before")
+    @classmethod
+    def _one_or_many_events(cls, events: Any) -> Any:
+        return (events,) if isinstance(events, str) else events
+
+
 class JobSettings(Settings):
     """What a study says of its run as a whole: a job carries it as it is."""
 
@@ -184,6 +207,11 @@ class JobSettings(Settings):
         (),
         description="Statistics beside the short list that every study has: names, and `complete` "
         "for all that the rows of the study can tell.",
+    )
+    rare_events: RareEvents | None = Field(
+        None,
+        description="Probabilities of events that hardly any path meets, by importance sampling: "
+        "of paths of `gbm`.",
     )
     failure_allowance: float = Field(
         0.05, ge=0, le=1, description="Share of simulations that may fail before the study does."

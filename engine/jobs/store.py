@@ -262,7 +262,7 @@ class ParquetStore:
         return [manifest for manifest in manifests if manifest.part not in damaged]
 
     def _leave_out(self, damage: str) -> None:
-        self.damages.append(f"{damage}; its part is left out, run the study again")
+        self.damages.append(f"{damage}; its part is left out until the study runs again")
         log.warning("%s", self.damages[-1])
 
     def _manifest_or_none(self, key: str) -> Manifest | None:

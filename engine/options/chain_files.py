@@ -17,6 +17,7 @@ import polars as pl
 from engine.errors import Refusal
 from engine.options.chain_rows import chain_rows
 from engine.tables.line_quotes import close_quotes
+from engine.tables.parquet_table import parquet_table
 from engine.tables.text_bytes import text_bytes
 
 __all__ = ["read_chain_files"]
@@ -27,9 +28,9 @@ _TABLES: Final = (".csv", ".txt", ".gz", ".parquet", ".zip")
 _LARGEST: Final = 2 * 1024**3
 _RATIO: Final = 200
 _SMALL: Final = 16_000_000
-# What a damaged file may raise; one of Parquet lets Polars panic.
+# What a damaged file may raise.
 _BROKEN: Final = (
-    *(pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error),
+    *(pl.exceptions.PolarsError, zipfile.BadZipFile, zlib.error),
     *(OSError, EOFError, UnicodeDecodeError, NotImplementedError, RuntimeError),
 )
 #: 20151224_goog_minute_quote_american_call_7500000_20160115.csv
@@ -97,7 +98,7 @@ def _tables(path: Path, zone: str) -> Iterator[tuple[Path, str | None, pl.DataFr
         if suffix == ".zip":
             yield from _archive(path, zone)
         elif suffix == ".parquet":
-            yield path, None, pl.read_parquet(path, glob=False)
+            yield path, None, parquet_table(path, _LARGEST / 1e6)
         else:
             yield path, None, _csv(bytes(text_bytes(path)))
     except _BROKEN as error:

@@ -19,6 +19,10 @@ from engine.strategies import Backtest, FillTape, backtest
 
 __all__ = ["Child", "Replayed", "Wanted", "replay"]
 
+_DAY: Final = 86_400_000_000
+# Longer than any exchange closes.
+_MOST_CLOSED: Final = 14 * _DAY
+
 _KINDS: Final = ("market", "limit", "stop", "stop_limit")
 # Sizes that follow from nothing but the order.
 _PLAIN: Final = ("units", "bracket")
@@ -190,10 +194,11 @@ class Replayed:
         return self._filled_at_close({row["symbol"]: price}).get(number, 0.0)
 
     def _whole(self, symbol: str, units: float) -> float:
-        lot = self.terms.execution.terms_of(symbol).lot_size
-        if lot == 0.0:
+        step, parts = self.terms.execution.terms_of(symbol).lot_size_as_fraction
+        if parts == 0.0:
             return units
-        return math.copysign(math.floor(abs(units) / lot * (1.0 + 1e-12)) * lot, units)
+        lots = math.floor(abs(units) * parts / step * (1.0 + 1e-12))
+        return math.copysign(lots * step / parts, units)
 
     def _filled_at_close(self, reached: dict[str, float] | None) -> dict[int, float]:
         """Units of the orders that the model fills on one further bar at the last close.
@@ -206,17 +211,29 @@ class Replayed:
         reached : dict of str to float, optional
             Prices that the bar reaches beside.
         """
-        series = []
+        series, stamp = [], self._next_stamp()
         for bars in self.bars:
             close = float(bars.close[-1])
             touched = (reached or {}).get(bars.symbol, close)
             shape = {"open": close, "high": max(close, touched), "low": min(close, touched)}
-            series.append(_with_bar(bars, {**shape, "close": close}))
+            series.append(_with_bar(bars, stamp, {**shape, "close": close}))
         found = _run(self.terms, series, self.first_bar, self.tape)
         filled = found.orders.filter(
             (pl.col("event") == "filled") & (pl.col("bar") == self.last_bar + 1)
         )
         return dict(zip(filled["order"].to_list(), filled["units"].to_list(), strict=True))
+
+    def _next_stamp(self) -> int:
+        """Return the first instant, a number of bars on, at which every instrument trades."""
+        stamps, execution = self.bars[0].timestamps, self.terms.execution
+        length = int(np.diff(stamps).min(initial=_DAY))
+        ahead = stamps[-1] + length * np.arange(1, max(_MOST_CLOSED // length, 1) + 1)
+        open_then = np.ones(len(ahead), dtype=bool)
+        for bars in self.bars:
+            session = execution.terms_of(bars.symbol).session
+            if session is not None:
+                open_then &= session.holds(ahead)
+        return int(ahead[np.argmax(open_then)])
 
 
 def replay(terms: Terms, bars: Sequence[Bars], first_bar: int, tape: FillTape) -> Replayed:
@@ -254,10 +271,8 @@ def _follows(row: dict[str, Any]) -> bool:
     return row["kind"] == "market" and row["size"] not in _PLAIN
 
 
-def _with_bar(bars: Bars, shape: dict[str, float]) -> Bars:
-    """Return bars with one more, of the last volume and columns, as long after as the last was."""
-    stamps = bars.timestamps
-    length = int(stamps[-1] - stamps[-2]) if len(stamps) > 1 else 86_400_000_000
+def _with_bar(bars: Bars, stamp: int, shape: dict[str, float]) -> Bars:
+    """Return bars with one more, of the last volume and columns."""
     prices = {name: float(getattr(bars, name)[-1]) for name in BAR_FIELDS} | shape
     fields: dict[str, Any] = {
         name: np.append(getattr(bars, name), prices[name]) for name in BAR_FIELDS
@@ -265,7 +280,7 @@ def _with_bar(bars: Bars, shape: dict[str, float]) -> Bars:
     own = {name: np.append(values, values[-1]) for name, values in bars.columns.items()}
     return dataclasses.replace(
         bars,
-        timestamps=np.append(stamps, stamps[-1] + length),
+        timestamps=np.append(bars.timestamps, stamp),
         columns=own,
         **fields,
     )

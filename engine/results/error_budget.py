@@ -34,6 +34,7 @@ from engine.statistics.error_budget import (
 from engine.statistics.estimates import Estimates
 from engine.statistics.linearised import Linearised
 from engine.statistics.nested import nested_variance
+from engine.statistics.variance_reduction import saved_variance
 
 __all__ = ["SCHEMA", "Paths", "study_error_budget", "study_tables"]
 
@@ -51,6 +52,7 @@ SCHEMA: Final = {
     "history": pl.Float64(),
     "parameters": pl.Float64(),
     "total": pl.Float64(),
+    "variance_saved": pl.Float64(),
     "ci_low": pl.Float64(),
     "ci_high": pl.Float64(),
     "method": pl.String(),
@@ -93,8 +95,11 @@ def study_error_budget(
         ``set_id``, ``statistic``, ``estimate``; standard errors by kind, ``monte_carlo`` (more
         seeds shrink it), ``history`` (of the bars that a bootstrap draws from), ``parameters`` (of
         the calibration, where the study draws them), null where they are not told; ``total``, the
-        root of the sum of their squares; ``ci_low`` and ``ci_high`` by all of them; ``method``;
-        ``dominant``, the largest kind; ``what_to_run`` to shrink it, or to be told another.
+        root of the sum of their squares; ``variance_saved``, the share of the Monte Carlo variance
+        of as many independent paths that antithetic, moment-matched or quasi-random ones saved
+        (below 0 where they cost some), null of independent paths; ``ci_low`` and ``ci_high`` by all
+        of them; ``method``; ``dominant``, the largest kind; ``what_to_run`` to shrink it, or to be
+        told another.
 
     Raises
     ------
@@ -176,6 +181,7 @@ class _Budgeted(Estimated):
     """A statistic of some parameter sets with its errors by kind."""
 
     budget: ErrorBudget
+    saved: Floats
 
 
 @dataclass(frozen=True)
@@ -226,6 +232,8 @@ class _Told:
         estimates = entry.estimates(found, self.confidence)
         part = None
         if component is not None:
+            # Influences follow from sums over all parts, so every part makes them.
+            assert len(found.influence)
             part = outcomes.layout.of_first_part(lambda: component(entry, found))
         budget = error_budget(
             estimates,
@@ -236,7 +244,12 @@ class _Told:
         if self.kind == "history":
             # Chance of fills and delays is all that differs between paths: it is never the largest.
             budget = replace(budget, dominant=np.full_like(budget.dominant, "none"))
-        return _Budgeted(estimates, found.supported(), _bounded(budget, entry.bounds))
+        saved = np.full(len(estimates), np.nan)
+        if self.rows.paths_per_unit > 1 and self.kind != "drawn":
+            alone = replace(outcomes, layout=outcomes.layout.alone())
+            plain = entry.estimates(entry.of(alone), self.confidence).std_error
+            saved = saved_variance(estimates.std_error**2, plain**2)
+        return _Budgeted(estimates, found.supported(), _bounded(budget, entry.bounds), saved)
 
 
 def _kind(summary: JobSummary) -> Kind:
@@ -338,12 +351,13 @@ def _bounded(budget: ErrorBudget, bounds: tuple[float, float]) -> ErrorBudget:
 
 def _budget_table(told: _Told, found: dict[str, _Budgeted]) -> pl.DataFrame:
     """Return a row per parameter set and statistic, all statistics of a set together."""
-    tables = [_table(told, name, each.budget) for name, each in found.items()]
+    tables = [_table(told, name, each) for name, each in found.items()]
     places = pl.Series("_place", np.repeat(np.arange(len(tables)), len(told.groups)))
     return pl.concat(tables).with_columns(places).sort("parameter_set", "_place").drop("_place")
 
 
-def _table(told: _Told, name: str, budget: ErrorBudget) -> pl.DataFrame:
+def _table(told: _Told, name: str, each: _Budgeted) -> pl.DataFrame:
+    budget = each.budget
     estimates: Estimates = budget.estimates
     columns = {
         "estimate": estimates.value,
@@ -351,6 +365,7 @@ def _table(told: _Told, name: str, budget: ErrorBudget) -> pl.DataFrame:
         "history": budget.history,
         "parameters": budget.parameters,
         "total": budget.total,
+        "variance_saved": each.saved,
         "ci_low": estimates.low,
         "ci_high": estimates.high,
     }
@@ -362,7 +377,8 @@ def _table(told: _Told, name: str, budget: ErrorBudget) -> pl.DataFrame:
         for dominant in np.unique(budget.dominant).tolist()
         for is_told in (False, True)
     }
-    advice = [words[each] for each in zip(budget.dominant.tolist(), known.tolist(), strict=True)]
+    asked = zip(budget.dominant.tolist(), known.tolist(), strict=True)
+    advice = [words[pair] for pair in asked]
     return told.groups.with_columns(
         pl.lit(name).alias("statistic"),
         *(pl.Series(key, values, nan_to_null=True) for key, values in columns.items()),

@@ -83,6 +83,7 @@ def read_results(root: Root, study: str, *, fingerprint: str | None = None) -> R
         set_ids,
         seeds,
         resampled=_resampled(files, f"{own}/history.parquet"),
+        rare=_table_or_none(files, f"{own}/rare_events.parquet"),
         root=named_root(files),
     )
     if not results.pieces:
@@ -126,9 +127,19 @@ def _resampled(files: FileStore, key: str) -> ResampledHistory | None:
     DamagedFile
         If it is not what was written.
     """
-    if key not in files.list(key):
-        return None
-    return ResampledHistory.from_frame(read_table(files, key))
+    found = _table_or_none(files, key)
+    return None if found is None else ResampledHistory.from_frame(found)
+
+
+def _table_or_none(files: FileStore, key: str) -> pl.DataFrame | None:
+    """Read a table that not every study has.
+
+    Raises
+    ------
+    DamagedFile
+        If it is not what was written.
+    """
+    return read_table(files, key) if key in files.list(key) else None
 
 
 def open_results(
@@ -139,6 +150,7 @@ def open_results(
     remake: Callable[[], Job] | None = None,
     resampled: ResampledHistory | None = None,
     root: Root | None = None,
+    rare: pl.DataFrame | None = None,
 ) -> Results:
     """Open the cells of a study that are there.
 
@@ -158,6 +170,8 @@ def open_results(
         What its bootstrap draws from.
     root : Path or FileStore, optional
         Data root whose ledger counts its trials.
+    rare : polars.DataFrame, optional
+        Its rare events (`engine.jobs.rare_events`).
     """
     uneven = summary.seeds_of_set
     counts = None if uneven is None else np.array(uneven, dtype=np.int64)
@@ -202,6 +216,7 @@ def open_results(
         tuple(pieces),
         set_ids,
         seeds,
+        rare,
         remake,
         tuple(store.damages),
         resampled,

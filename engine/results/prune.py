@@ -90,6 +90,10 @@ def find_unused(root: str | Path | FileStore, *, without: str | None = None) -> 
         for manifest in unused:
             files.append(f"manifests/{world}/{manifest.part}.json")
             files += [entry["path"] for entry in manifest.files.values()]
+        if world not in asked:
+            # Of what nobody asks for the damaged goes, too.
+            places = [f"{table}/{world}/" for table in ("manifests", *TABLES)]
+            files += [key for place in places for key in store.files.list(place)]
         for part in store.outdated(world):
             files.append(f"manifests/{world}/{part}.json")
             files += [table_key(table, world, part) for table in TABLES]

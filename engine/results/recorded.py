@@ -45,6 +45,8 @@ class RecordedRows(Rows):
         Ids of the study's parameter sets, in its order.
     seeds : ndarray of uint64, shape (seeds,)
         Its seeds, in its order.
+    rare : polars.DataFrame, optional
+        Its rare events.
     """
 
     equity_lazy: pl.LazyFrame | None = None
@@ -52,6 +54,7 @@ class RecordedRows(Rows):
     pieces: tuple[Piece, ...] = ()
     set_ids: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, "U16"), repr=False)
     seeds: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
+    rare: pl.DataFrame | None = field(default=None, repr=False)
 
     def can_add(self, column: str) -> bool:
         """Whether a column follows from the recorded trades or equity curves."""
@@ -217,6 +220,30 @@ class RecordedRows(Rows):
         if self.trades_lazy is None:
             raise Refusal("record.trades", "false", "true")
         return self._collected(self.trades_lazy.sort("simulation", "trade"))
+
+    def rare_events(self) -> pl.DataFrame:
+        """Return the probabilities of the rare events that the study asks for.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per parameter set and event: ``parameter_set``, ``event``, ``probability``,
+            ``std_error``, ``ci_low``, ``ci_high``, ``paths``, ``seen``, ``plain_paths`` and more
+            (`engine.jobs.rare_events.rare_event_table`).
+
+        Raises
+        ------
+        Refusal
+            If it asks for none.
+        """
+        if self.rare is None:
+            raise Refusal(
+                "rare_events",
+                f"{self.name} asks for none",
+                hint="add `rare_events: {events: [...], sampled: {mu: ...}}` to the study, and "
+                f"`mc run {self.name}`",
+            )
+        return self.rare
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write all rows to one Parquet file."""

@@ -160,7 +160,7 @@ def average_loss() -> Statistic:
 
     def of(o: Outcomes) -> Linearised:
         found = pooled_ratio("average_loss").of(o)
-        return replace(found, value=-found.value, influence=-found.influence, shape="kurtic")
+        return replace(found, value=-found.value, contribution=-found.influence, shape="kurtic")
 
     return Statistic(columns_for(ratio="average_loss"), of, bounds=metric_bounds("average_loss"))
 

@@ -192,15 +192,16 @@ def with_precision(table: pl.DataFrame, rows: Rows) -> pl.DataFrame:
 def _words(methods: Sequence[NDArray[np.str_]]) -> pl.Series:
     """Put methods side by side; each word is looked for once, not once a row."""
     words: dict[str, int] = {}
-    codes = np.empty((len(methods[0]), len(methods)), dtype=np.uint32)
-    for place, method in enumerate(methods):
-        left = np.arange(len(method))
+    codes = np.empty((len(methods), len(methods[0])), dtype=np.uint32)
+    for code, method in zip(codes, methods, strict=True):
+        word = str(method[0])
+        code[:] = words.setdefault(word, len(words))
+        left = np.flatnonzero(method != word)
         while len(left):
             word = str(method[left[0]])
-            same = method[left] == word
-            codes[left[same], place] = words.setdefault(word, len(words))
-            left = left[~same]
-    return pl.Series(list(words), dtype=pl.String).gather(codes.ravel())
+            code[left] = words.setdefault(word, len(words))
+            left = left[method[left] != word]
+    return pl.Series(list(words), dtype=pl.String).gather(codes.T.ravel())
 
 
 def _apart(keys: Sequence[str]) -> dict[str, str]:

@@ -142,7 +142,9 @@ class _PartedStep:
     ) -> dict[str, Made]:
         def computation(name: str) -> Computation[Outcomes, Made]:
             def on(part: Outcomes, run: Run) -> Made:
-                return of(replace(part, layout=PartLayout.of_part(part.layout, run)), name)
+                return of(
+                    replace(part, layout=PartLayout.of_part(part.layout, run, self._known)), name
+                )
 
             return Computation(on, len(self.parts))
 
@@ -166,9 +168,19 @@ class _PartedStep:
         paths = stored.paths
         size = -(-_PART_PATHS // unit) * unit
         every = [range(first, min(first + size, paths)) for first in range(0, paths, size)]
-        if stored.simulations == paths * self.rows.summary.parameter_sets and not stored.failed:
+        if self._known is not None:
             return every
         return [part for part in every if self._read([], part) is not None]
+
+    @cached_property
+    def _known(self) -> tuple[int, int] | None:
+        """Outcomes and units of the set, where none failed or is missing."""
+        stored = self.rows.stored
+        assert stored is not None
+        paths, sets = stored.paths, self.rows.summary.parameter_sets
+        if stored.failed or stored.simulations != paths * sets:
+            return None
+        return paths, -(-paths // self.rows.paths_per_unit)
 
     @cached_property
     def _first(self) -> Outcomes:

@@ -174,18 +174,24 @@ class StoredColumns:
         cells = sum((last - first) * _length(into) for first, last, into, _ in there)
         whole = cells == len(sets) * len(paths) and not self.failed
         held = None if whole else np.zeros((len(sets), len(paths)), dtype=np.bool_)
-        found = {name: np.empty((len(sets), len(paths))) for name in wanted}
-        for number, (first, last, of_paths, some) in enumerate(there):
+        where: list[tuple[int, Any]] = []
+        for number, (first, last, of_paths, _) in enumerate(there):
             if first == last or not _length(of_paths):
                 continue
             of_sets = self._places[number].sets[first:last] - sets.start
             into: Any = (_run(of_sets), of_paths if isinstance(of_paths, slice) else _run(of_paths))
             if not any(isinstance(one, slice) for one in into):
                 into = np.ix_(*into)
-            for name, values in found.items():
-                values[into] = self._shelf.take(self._held[name][number], first, last)[:, some]
+            where.append((number, into))
             if held is not None:
                 held[into] = True
+        found = {}
+        for name in wanted:
+            # Column by column, so that the processor's cache holds what is filled.
+            values = found[name] = np.empty((len(sets), len(paths)))
+            for number, into in where:
+                first, last, _, some = there[number]
+                values[into] = self._shelf.take(self._held[name][number], first, last)[:, some]
         if held is None:
             flat = {name: values.ravel() for name, values in found.items()}
             own = np.arange(sets.start, sets.stop, dtype=np.int64)
@@ -226,7 +232,7 @@ class StoredColumns:
                     part = values[ends[k] : ends[k + 1]].reshape(-1, len(manifest.sets))
                     if len(place.part_paths) < len(part):
                         part = part[_slice(place.part_paths)]
-                    taken[name].append(self._shelf.put(part.T[place.part_sets]))
+                    taken[name].append(self._shelf.put(part.T[_run(place.part_sets)]))
         self._held |= taken
 
     def _alike(self, columns: int) -> Iterator[tuple[int, int]]:
@@ -281,6 +287,8 @@ class StoredColumns:
             own = slice(begin - place.paths.start, end - place.paths.start)
             return first, last, slice(begin - paths.start, end - paths.start), own
         some = (place.paths >= paths.start) & (place.paths < paths.stop)
+        if some.all():
+            return first, last, place.paths - paths.start, slice(None)
         return first, last, place.paths[some] - paths.start, some
 
     def _read_keys(self) -> pl.DataFrame:

@@ -17,14 +17,15 @@ Integers = NDArray[np.int64]
 _CONTENDERS = 3
 _MIXED = 0.9
 _FIRST_STEP, _LAST_STEP = 0.25, 0.02
-_STEP_DECAY = 0.9
+_STEP_DECAY = 0.81
 # Words have no near values: they are drawn anew.
 _ISLANDS = 2
 _MIGRATES_EVERY = 4
-# Small generations learn sooner, large ones keep more kinds alive and cost less each: they grow by
-# the smallest with each so many points.
+# Small populations learn sooner, large ones keep more kinds alive: they grow by the smallest with
+# each so many points. Two children for each place: sets that run together share their indicators.
 _SMALLEST, _LARGEST = 16, 64
 _GROWS_EVERY = 512
+_CHILDREN = 2
 
 
 class Genetic:
@@ -55,7 +56,7 @@ class Genetic:
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
         self._space, self._rng = space, np.random.Generator(np.random.Philox(seed))
-        self._first_generation = int(np.clip(8 * len(space), _SMALLEST, _LARGEST))
+        self._first_places = int(np.clip(8 * len(space), _SMALLEST, _LARGEST))
         self._ordered = np.array([item.is_ordered for item in space.dimensions])
         # A step of a whole number or a choice is at least to the next value.
         self._least = np.array([1.0 / (item.count or 1e9) for item in space.dimensions])
@@ -68,8 +69,13 @@ class Genetic:
     @property
     def generation(self) -> int:
         """How many points the next generation has."""
+        return _CHILDREN * self._places
+
+    @property
+    def _places(self) -> int:
+        """How many points live on all islands."""
         grown = _SMALLEST * (self._points_told // _GROWS_EVERY)
-        return min(self._first_generation + grown, _LARGEST)
+        return min(self._first_places + grown, _LARGEST)
 
     @property
     def best(self) -> Floats:
@@ -91,7 +97,7 @@ class Genetic:
 
     def tell(self, points: Floats, scores: Floats) -> None:
         """Let children and parents compete for the places of their island."""
-        capacity = self.generation // _ISLANDS
+        capacity = self._places // _ISLANDS
         for island, own in enumerate(self._asked):
             defined = own[~np.isnan(scores[own, 0])]
             every = np.concatenate([self._points[island], points[defined]])
@@ -128,7 +134,7 @@ class Genetic:
                 continue
             every = np.concatenate([self._points[island], points])
             worth = np.concatenate([self._scores[island], scores])
-            order = np.argsort(-worth, kind="stable")[: self.generation // _ISLANDS]
+            order = np.argsort(-worth, kind="stable")[: self._places // _ISLANDS]
             self._points[island], self._scores[island] = every[order], worth[order]
 
     def _children(self, island: int, count: int) -> Floats:

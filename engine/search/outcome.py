@@ -123,7 +123,7 @@ class SearchOutcome:
         finished = int((self.trials["status"] == Status.FINISHED).sum())
         tried = f"{len(self.trials):,} parameter sets tried by {self.method}"
         if self.leaders.is_empty():
-            return f"{tried}, none of which counts"
+            return f"{tried}, none of which counts ({self._why_none()})"
         if finished < len(self.trials):
             tried += f", {finished:,} of which count"
         best, name = self.leaders.row(0, named=True), self.table.objectives[0].statistic
@@ -141,6 +141,18 @@ class SearchOutcome:
         if tied > 1:
             text += f"; {tied} of the {len(self.leaders)} leaders cannot be told apart"
         return f"{text}; {self.chance}" if self.chance else text
+
+    def _why_none(self) -> str:
+        """Say how many trials each requirement leaves out, and what became of the others."""
+        judged = self.trials.filter(pl.col("status") == Status.UNMET)
+        parts = [
+            f"{unmet:,} do not meet {one}"
+            for one in self.table.requirements
+            if (unmet := int((~one.holds(judged[one.statistic].to_numpy())).sum()))
+        ]
+        others = self.trials.filter(pl.col("status") != Status.UNMET)["status"].value_counts()
+        parts += [f"{count:,} {status}" for status, count in sorted(others.rows())]
+        return ", ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
         """Return a summary as plain data."""

@@ -243,7 +243,8 @@ class Search:
     def _nothing(self, loop: _Loop, space: SearchSpace) -> Refusal:
         return Refusal(
             "constraint",
-            f"it drops all {loop.dropped:,} parameter sets that {self.settings.method} asked for",
+            f"it drops all {loop.dropped:,} parameter sets that {self.settings.method} asked for"
+            + space.dropped_by(loop.seen),
             hint="loosen it, or widen the parameters' values",
         )
 
@@ -277,6 +278,7 @@ class _Loop:
         self._settings, self._space, self._table = settings, space, table
         self._evaluator, self._journal = evaluator, journal
         self._begin, self._progress = begin, progress
+        self._names: tuple[str, ...] = ()
         self._seen: dict[tuple[Scalar, ...], list[float]] = {}
         self._best = float("nan")
         self._leader: dict[str, Scalar] | None = None
@@ -284,6 +286,11 @@ class _Loop:
         self.sets = self.simulations = 0
         #: Points that a constraint dropped.
         self.dropped = 0
+
+    @property
+    def seen(self) -> list[dict[str, Scalar]]:
+        """Parameter sets that were asked for."""
+        return [dict(zip(self._names, key, strict=True)) for key in self._seen]
 
     def run(self) -> pl.DataFrame:
         """Ask, run and tell until the budget is spent; return the trials."""
@@ -327,6 +334,7 @@ class _Loop:
     ) -> tuple[pl.DataFrame | None, np.ndarray[Any, np.dtype[np.float64]]]:
         """Run what is new among points; return its rows and every point's scores."""
         sets = self._space.sets(points)
+        self._names = tuple(sets[0])
         keys = [tuple(values.values()) for values in sets]
         new: dict[tuple[Scalar, ...], dict[str, Scalar]] = {}
         for key, values in zip(keys, sets, strict=True):

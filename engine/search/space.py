@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 from engine.jobs.space import Scalar
+from engine.studies.expand import dropped_by
 from engine.studies.values import Distribution, choice
 
 __all__ = ["Dimension", "SearchSpace"]
@@ -79,8 +80,8 @@ class SearchSpace:
         Parameters of the study with one value.
     known : mapping
         Defaults of the others, which constraints may name.
-    tests : tuple of callable
-        A set is allowed if every one holds for the mapping of its values.
+    tests : mapping of str to callable
+        A set is allowed if every one holds for the mapping of its values; by their texts.
     conditions : mapping of str to callable
         Parameters that matter only where a test holds; elsewhere they have the value of `known`,
         so that sets that differ in nothing that matters are one set.
@@ -96,7 +97,7 @@ class SearchSpace:
     dimensions: tuple[Dimension, ...]
     fixed: Mapping[str, Scalar]
     known: Mapping[str, Any]
-    tests: tuple[Test, ...] = ()
+    tests: Mapping[str, Test] = field(default_factory=dict)
     conditions: Mapping[str, Test] = field(default_factory=dict)
 
     @classmethod
@@ -105,7 +106,7 @@ class SearchSpace:
         values: Mapping[str, Sequence[Scalar] | Distribution],
         *,
         known: Mapping[str, Any] | None = None,
-        tests: Sequence[Test] = (),
+        tests: Mapping[str, Test] | None = None,
         conditions: Mapping[str, Test] | None = None,
     ) -> SearchSpace:
         """Make a space of lists and distributions by name; a list of one value stays as it is.
@@ -130,7 +131,9 @@ class SearchSpace:
                 "no parameter that a search could move",
                 "a list, a range or a distribution for at least one",
             )
-        return cls(tuple(moving), fixed, dict(known or {}), tuple(tests), dict(conditions or {}))
+        return cls(
+            tuple(moving), fixed, dict(known or {}), dict(tests or {}), dict(conditions or {})
+        )
 
     def __len__(self) -> int:
         return len(self.dimensions)
@@ -222,4 +225,8 @@ class SearchSpace:
     def allows(self, values: Mapping[str, Scalar]) -> bool:
         """Whether every constraint holds for a parameter set."""
         named = {**self.known, **values}
-        return all(test(named) for test in self.tests)
+        return all(test(named) for test in self.tests.values())
+
+    def dropped_by(self, sets: Iterable[Mapping[str, Scalar]]) -> str:
+        """Say of several constraints how many parameter sets each drops by itself."""
+        return dropped_by(self.tests, ({**self.known, **values} for values in sets))

@@ -106,7 +106,7 @@ def batched(of: Linearised, size: int) -> Linearised:
         carriers = count_carriers(of.influence, layout, of.units, of.moment(2), of.moment(4))
     return replace(
         of,
-        influence=influence,
+        contribution=influence,
         layout=whole,
         units=units,
         carriers=carriers,

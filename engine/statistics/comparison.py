@@ -249,7 +249,7 @@ def _by_logarithm(
         replace(
             side,
             value=np.log(np.where(side.value > 0.0, side.value, math.nan)),
-            influence=side.influence / side.layout.spread_cells(side.value),
+            contribution=side.influence / side.layout.spread_cells(side.value),
         )
         for side in (of, baseline)
     )

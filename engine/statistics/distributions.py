@@ -236,10 +236,12 @@ def student_quantiles(probability: float, freedom: ArrayLike) -> Floats:
     """
     if not 0.5 < probability < 1.0:
         raise Refusal("probability", str(probability), "above 0.5 and below 1")
-    inverse = 1.0 / np.maximum(np.asarray(freedom, dtype=np.float64), 1.0)
+    degrees = np.asarray(freedom, dtype=np.float64)
+    alike = degrees.size > 1 and bool((degrees == degrees.flat[0]).all())
+    inverse = 1.0 / np.maximum(degrees.flat[0] if alike else degrees, 1.0)
     series = _student_series(probability)
     found: Floats = np.exp(np.polynomial.chebyshev.chebval(2.0 * inverse - 1.0, series))
-    return found
+    return np.full(degrees.shape, found) if alike else found
 
 
 def student_probabilities(x: ArrayLike, freedom: ArrayLike) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -138,6 +139,11 @@ class Layout:
         """Units of each set, those of other parts too."""
         return self.cells
 
+    def alone(self) -> Layout:
+        """Return the layout of the same rows, sorted, in which each is a unit of its own."""
+        units = np.arange(int(self.rows.sum()), dtype=np.int64)
+        return Layout(self.keys, units, self.rows, self.rows)
+
     def arrange(self, outcomes: ArrayLike) -> Floats:
         """Return the outcomes in this order, one per row.
 
@@ -152,6 +158,14 @@ class Layout:
             raise Refusal("outcomes", str(len(flat)), f"{total} as in the layout")
         return flat if self.order is None else flat[self.order]
 
+    def tally(self, rows: Floats) -> tuple[Integers, Floats]:
+        """Count the rows of each set that are numbers, and add these up."""
+        missing = np.isnan(rows)
+        if not missing.any():
+            return self.rows, _segments(rows, self.rows)
+        known = _segments((~missing).astype(np.float64), self.rows).astype(np.int64)
+        return known, _segments(np.where(missing, 0.0, rows), self.rows)
+
     def sum_rows(self, rows: Floats) -> Floats:
         """Sum of rows per set."""
         return _segments(rows, self.rows)
@@ -164,15 +178,52 @@ class Layout:
         """Add up several arrays of cells per set."""
         return tuple(_segments(one, self.cells) for one in cells)
 
+    def power_sums(self, cells: Floats) -> tuple[Floats, Floats, Floats]:
+        """Add up the squares, cubes and fourth powers of cells per set."""
+        square = cells * cells
+        if self._alike_cells and self.cells[0] <= _SHORT:
+            own, squares = cells.reshape(self.sets, -1), square.reshape(self.sets, -1)
+            third: Floats = np.einsum("ij,ij->i", squares, own)
+            fourth: Floats = np.einsum("ij,ij->i", squares, squares)
+            return _segments(square, self.cells), third, fourth
+        second, third = _segments(square, self.cells), _segments(square * cells, self.cells)
+        return second, third, _segments(square * square, self.cells)
+
     def rank(self, rows: Floats) -> Ranked:
         """Put the rows of each set in order."""
         return Sorted.of(rows, self.rows)
 
-    def medians(self, cells: Floats, of: NDArray[np.bool_]) -> Floats:
-        """Upper medians of the cells of some sets."""
+    def count_at_median(self, cells: Floats, of: NDArray[np.bool_], reach: Floats) -> Integers:
+        """Count the cells of some sets that lie within reach of their upper median.
+
+        Parameters
+        ----------
+        cells : ndarray of float64, shape (cells,)
+            Of every set.
+        of : ndarray of bool, shape (sets,)
+            Which sets are chosen; at least one.
+        reach : ndarray of float64, shape (chosen,)
+            0 or more.
+
+        Returns
+        -------
+        ndarray of int64, shape (chosen,)
+            At least 1, or 0 of what is not finite.
+        """
         lengths = self.cells[of]
         ranked = Sorted.of(cells[np.repeat(of, self.cells)], lengths)
-        return ranked.take((lengths // 2)[:, None])[:, 0]
+        middle = lengths // 2
+        beside = np.stack([middle - 1, middle, np.minimum(middle + 1, lengths - 1)], axis=1)
+        below, usual, above = ranked.take(np.maximum(beside, 0)).T
+        near = np.minimum(usual - below, above - usual) <= reach
+        found: Integers = (np.abs(usual) < np.inf).astype(np.int64)
+        if near.any():
+            # Where no two outcomes are the same there is nothing to count.
+            some = lengths[near]
+            apart = np.abs(ranked.ordered[np.repeat(near, lengths)] - np.repeat(usual[near], some))
+            same = apart <= np.repeat(reach[near], some)
+            found[near] = _segments(same.astype(np.float64), some).astype(np.int64)
+        return found
 
     def of_first_part(self, make: Callable[[], Made]) -> Made:
         """Return what is made of the first part of the outcomes, which here are all."""
@@ -204,11 +255,20 @@ class Layout:
 
     def spread_rows(self, values: Floats) -> Floats:
         """Repeat a number per set for each of its rows."""
-        return np.repeat(values, self.rows)
+        # One number of repeats takes a fraction of the time of many.
+        return np.repeat(values, self.rows[0] if self._alike_rows else self.rows)
 
     def spread_cells(self, values: Floats) -> Floats:
         """Repeat a number per set for each of its cells."""
-        return np.repeat(values, self.cells)
+        return np.repeat(values, self.cells[0] if self._alike_cells else self.cells)
+
+    @cached_property
+    def _alike_rows(self) -> bool:
+        return bool((self.rows == self.rows[0]).all())
+
+    @cached_property
+    def _alike_cells(self) -> bool:
+        return bool((self.cells == self.cells[0]).all())
 
 
 def laid_out(outcomes: ArrayLike, layout: Layout | None) -> tuple[Floats, Layout]:

@@ -54,8 +54,10 @@ class Linearised:
     ----------
     value : ndarray of float64, shape (sets,)
         The estimates; NaN where undefined.
-    influence : ndarray of float64, shape (cells,)
-        Per unit and set, with mean 0 within a set; 0 where a unit has no defined outcome.
+    contribution : ndarray of float64, shape (cells,), or callable
+        The influence of each unit of a set, with mean 0 within a set; 0 where a unit has no defined
+        outcome. A callable makes them when they are asked for: an interval by a law of its own
+        does without.
     layout : Layout
         The set and the unit of each influence.
     n : ndarray of int64, shape (sets,)
@@ -77,7 +79,7 @@ class Linearised:
     """
 
     value: Floats
-    influence: Floats
+    contribution: Floats | Callable[[], Floats]
     layout: Layout
     n: Integers
     units: Integers
@@ -87,6 +89,11 @@ class Linearised:
     own: Callable[[float], Estimates] | None = None
     absent: NDArray[np.bool_] | None = None
 
+    @cached_property
+    def influence(self) -> Floats:
+        """What each unit contributes, as `contribution` says, shape (cells,)."""
+        return self.contribution() if callable(self.contribution) else self.contribution
+
     def supported(self) -> NDArray[np.bool_]:
         """Tell which sets have a value that rests on enough paths to be ranked by.
 
@@ -95,13 +102,14 @@ class Linearised:
         """
         if self.own is not None:
             return ~np.isnan(self.value)
-        second = self.moment(2)
-        enough = self._carriers(second, self.moment(4)) >= FEWEST_CARRIERS
-        return ~np.isnan(self.value) & (enough | ~(second > 0.0))
+        enough = self._carried >= FEWEST_CARRIERS
+        return ~np.isnan(self.value) & (enough | ~(self.moment(2) > 0.0))
 
-    def _carriers(self, second: Floats, fourth: Floats) -> Integers:
+    @cached_property
+    def _carried(self) -> Integers:
         if self.carriers is not None:
             return self.carriers
+        second, _, fourth = self._moments
         return count_carriers(self.influence, self.layout, self.units, second, fourth)
 
     def variances(self) -> Floats:
@@ -114,12 +122,8 @@ class Linearised:
 
     @cached_property
     def _moments(self) -> tuple[Floats, Floats, Floats]:
-        square = self.influence * self.influence
-        cube = square * self.influence
-        powers = (square, cube, cube * self.influence)
-        second, third, fourth = (
-            _over(total, self.units) for total in self.layout.sum_each(*powers)
-        )
+        sums = self.layout.power_sums(self.influence)
+        second, third, fourth = (_over(total, self.units) for total in sums)
         return second, third, fourth
 
     def take(self, sets: ArrayLike) -> Linearised:
@@ -153,14 +157,13 @@ class Linearised:
         """Estimate with errors and intervals (`intervals`), under the rule of undefined values."""
         if self.own is not None:
             return self.own(check_confidence(confidence))
-        second, third, fourth = self._moments
         return intervals(
             self.value,
-            (second, third, fourth),
+            self._moments,
             self.units,
             self.n,
             shape=self.shape,
-            carriers=self._carriers(second, fourth),
+            carriers=self._carried,
             idle=self.idle,
             confidence=confidence,
         )
@@ -244,6 +247,7 @@ def intervals(
     if shape == "kurtic" and np.isnan(fourth).all():
         named = Method.STUDENT
     method = np.full(len(value), named.value, dtype="U24")
+    stated = np.ones(len(value), dtype=np.bool_)
     few = several & (carriers < FEWEST_CARRIERS)
     for where, why in (
         (few, Method.TOO_FEW),
@@ -252,7 +256,7 @@ def intervals(
         (np.isnan(value) | (units == 0), Method.UNDEFINED),
     ):
         method[where] = why.value
-    stated = method == named.value
+        stated &= ~where
     error, low, high = (np.where(stated, end, math.nan) for end in (error, low, high))
     return Estimates(value, error, low, high, n, method, idle)
 
@@ -358,12 +362,10 @@ def count_carriers(
         # Fewer than five of u units that differ have a kurtosis above u / 8.
         suspected = fourth / second**2 >= np.maximum(1.0, units / 8.0)
     if suspected.any():
-        usual, reach = np.zeros(len(found)), np.full(len(found), -1.0)
-        usual[suspected] = layout.medians(influence, suspected)
-        reach[suspected] = 1e-12 * np.sqrt(second[suspected])
-        near = np.abs(influence - layout.spread_cells(usual)) <= layout.spread_cells(reach)
-        same = layout.sum_cells(near.astype(np.float64)).astype(np.int64)
-        found = np.where(suspected & (2 * same > lengths), lengths - same, lengths)
+        reach = 1e-12 * np.sqrt(second[suspected])
+        same = layout.count_at_median(influence, suspected, reach)
+        shared = 2 * same > lengths[suspected]
+        found[suspected] -= np.where(shared, same, 0)
     # Where few paths all differ, each of them carries the value.
     found[found == lengths] += FEWEST_CARRIERS
     return found

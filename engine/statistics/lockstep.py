@@ -90,14 +90,29 @@ class PartLayout(Layout):
     ----------
     run : Run
         The computation.
+    known : tuple of int, optional
+        Outcomes and units of all parts; by default they are counted.
     """
 
     run: Run = field(default_factory=lambda: Run(1))
+    known: tuple[int, int] | None = None
 
     @classmethod
-    def of_part(cls, part: Layout, run: Run) -> PartLayout:
+    def of_part(cls, part: Layout, run: Run, known: tuple[int, int] | None = None) -> PartLayout:
         """Lay out a part of one parameter set, which holds whole units."""
-        return cls(part.keys, part.units, part.rows, part.cells, part.order, part.cell_rows, run)
+        laid = (part.keys, part.units, part.rows, part.cells, part.order, part.cell_rows)
+        return cls(*laid, run, known)
+
+    def alone(self) -> PartLayout:
+        """Return the layout of the same rows in which each is a unit of its own."""
+        known = None if self.known is None else (self.known[0], self.known[0])
+        return PartLayout.of_part(super().alone(), self.run, known)
+
+    def tally(self, rows: Floats) -> tuple[Integers, Floats]:
+        """Count the rows of all parts that are numbers, and add these up."""
+        known, total = super().tally(rows)
+        count, whole = self._totals(known.astype(np.float64), total)
+        return count.astype(np.int64), whole
 
     def sum_rows(self, rows: Floats) -> Floats:
         """Sum of rows of all parts."""
@@ -113,8 +128,15 @@ class PartLayout(Layout):
         """Add up several arrays of cells of all parts."""
         return self._totals(*super().sum_each(*cells))
 
+    def power_sums(self, cells: Floats) -> tuple[Floats, Floats, Floats]:
+        """Add up the squares, cubes and fourth powers of cells of all parts."""
+        second, third, fourth = self._totals(*super().power_sums(cells))
+        return second, third, fourth
+
     @cached_property
     def _counts(self) -> tuple[Integers, Integers]:
+        if self.known is not None:
+            return np.array([self.known[0]]), np.array([self.known[1]])
         rows, cells = self._totals(self.rows.astype(np.float64), self.cells.astype(np.float64))
         return rows.astype(np.int64), cells.astype(np.int64)
 
@@ -132,9 +154,11 @@ class PartLayout(Layout):
         """Rank the rows among those of all parts."""
         return _RankedParts(rows, self.run)
 
-    def medians(self, cells: Floats, of: NDArray[np.bool_]) -> Floats:
-        """Upper median of the cells of all parts."""
-        return self.rank(cells).take((self.cell_counts[of] // 2)[:, None])[:, 0]
+    def count_at_median(self, cells: Floats, of: NDArray[np.bool_], reach: Floats) -> Integers:
+        """Count the cells of all parts that lie within reach of their upper median."""
+        usual = self.rank(cells).take((self.cell_counts // 2)[:, None])[:, 0]
+        near = np.abs(cells - usual) <= reach
+        return self.sum_cells(near.astype(np.float64)).astype(np.int64)
 
     def of_first_part(self, make: Callable[[], Made]) -> Made:
         """Return what is made of the first part."""
@@ -193,6 +217,10 @@ class _RankedParts:
             )
             self.window = cast("RankWindow", found)
         return self.window.take(places)
+
+    def consecutive(self, first: int, count: int, of: NDArray[np.bool_]) -> Floats:
+        """Return the outcomes of consecutive ranks, as `Ranked` says."""
+        return self.take(np.arange(first, first + count)[None])
 
 
 class Computation(Generic[Part, Made]):

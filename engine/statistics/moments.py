@@ -97,7 +97,7 @@ def standard_deviations(outcomes: ArrayLike, layout: Layout | None = None) -> Li
     return replace(
         found,
         value=np.where(constant, 0.0, deviation),
-        influence=np.where(known > 0, influence, 0.0),
+        contribution=np.where(known > 0, influence, 0.0),
         shape="skewed logarithm",
     )
 
@@ -126,10 +126,10 @@ def _per_unit(
     value: Floats, each: Floats, valid: NDArray[np.bool_], layout: Layout, n: Integers
 ) -> Linearised:
     """Sum the influences of outcomes per unit: the statistic is a ratio of sums over units."""
+    if layout.cell_rows is None:
+        return Linearised(value, each, layout, n, n, absent=None if valid.all() else ~valid)
     held = layout.to_cells(valid.astype(np.float64)) > 0
     absent = None if held.all() else ~held
-    if layout.cell_rows is None:
-        return Linearised(value, each, layout, n, n, absent=absent)
     units = layout.sum_cells(held.astype(np.float64))
     share = np.divide(units, n, out=np.zeros(len(n)), where=n > 0)
     summed = layout.to_cells(each) * layout.spread_cells(share)
@@ -140,7 +140,8 @@ def _centred(
     x: Floats, valid: NDArray[np.bool_], layout: Layout
 ) -> tuple[Integers, Floats, Floats]:
     """Count the outcomes of every set, and take the mean off; missing ones become 0."""
-    n = layout.sum_rows(valid.astype(np.float64)).astype(np.int64)
-    total = layout.sum_rows(np.where(valid, x, 0.0))
+    n, total = layout.tally(x)
     centre = np.divide(total, n, out=np.full(len(n), math.nan), where=n > 0)
-    return n, centre, np.where(valid, x - layout.spread_rows(centre), 0.0)
+    centred = x - layout.spread_rows(centre)
+    centred[~valid] = 0.0
+    return n, centre, centred

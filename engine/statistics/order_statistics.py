@@ -119,8 +119,7 @@ def maritz_jarrett(ranked: Ranked, n: Integers, probability: float) -> Floats:
         if count < 2:
             continue
         low, weights = order_weights(count, probability)
-        places = np.broadcast_to(np.arange(low, low + len(weights)), (int(of.sum()), len(weights)))
-        window = ranked.take(places, of)
+        window = ranked.consecutive(low, len(weights), of)
         weights = weights / weights.sum()
         # An infinite outcome within reach leaves no error.
         with np.errstate(invalid="ignore"):

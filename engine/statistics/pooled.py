@@ -78,18 +78,23 @@ def pooled(
     chosen = _named(ratio)
     cells, layout = unit_sums(sums, chosen.columns, layout)
     units = layout.cell_counts
-    averages = [total / units for total in layout.sum_each(*cells)]
+    by_name = dict(zip(chosen.columns, cells, strict=True))
+    carried = [(by_name[name] != 0.0).astype(np.float64) for name in chosen.carriers]
+    idle_rows = [] if idle is None else [layout.arrange(np.asarray(idle, dtype=np.float64))]
+    # One sum of all: of outcomes in parts each sum takes a look at every part.
+    summed = layout.sum_each(*cells, *carried, *(layout.to_cells(rows) for rows in idle_rows))
+    averages = [total / units for total in summed[: len(cells)]]
+    seen = summed[len(cells) : len(cells) + len(carried)]
     value, slopes = _evaluate(chosen, dict(zip(chosen.columns, averages, strict=True)), units)
     influence = np.zeros(int(layout.cells.sum()))
     for name, cell, average in zip(chosen.columns, cells, averages, strict=True):
+        if layout.cell_rows is None and _constant(sums[name]):
+            continue
         slope = np.where(np.isfinite(value), slopes[name], 0.0)
-        influence += layout.spread_cells(slope) * (cell - layout.spread_cells(average))
-    by_name = dict(zip(chosen.columns, cells, strict=True))
-    seen = layout.sum_each(*((by_name[name] != 0.0).astype(float) for name in chosen.carriers))
-    share = None
-    if idle is not None:
-        share = layout.sum_rows(layout.arrange(np.asarray(idle, dtype=np.float64)))
-        share = share / layout.row_counts
+        apart = cell - layout.spread_cells(average)
+        apart *= layout.spread_cells(slope)
+        influence += apart
+    share = summed[-1] / layout.row_counts if idle_rows else None
     return Linearised(
         value,
         influence,
@@ -197,6 +202,11 @@ def _named(ratio: str | Pooled) -> Pooled:
     if ratio not in POOLED:
         raise Refusal("ratio", repr(ratio), ", ".join(POOLED))
     return POOLED[ratio]
+
+
+def _constant(values: ArrayLike) -> bool:
+    """Whether one number was broadcast: how long every path is."""
+    return isinstance(values, np.ndarray) and not any(values.strides)
 
 
 def _evaluate(chosen: Pooled, averages: Means, units: NDArray[np.int64]) -> tuple[Floats, Slopes]:

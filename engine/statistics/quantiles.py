@@ -82,25 +82,34 @@ def quantiles(
         raise Refusal("probability", str(probability), "above 0 and below 1")
     made = outcomes if isinstance(outcomes, Ordered) else Ordered.of(outcomes, layout)
     x, layout, ranked = made.values, made.layout, made.ranked
-    n = layout.sum_rows((~np.isnan(x)).astype(np.float64)).astype(np.int64)
+    missing = np.isnan(x)
+    n, _ = layout.tally(x)
     error = maritz_jarrett(ranked, n, probability)
     value = order_statistics(ranked, n, probability * (n - 1.0) + np.ones(len(n)))
-    # The influence is one below the quantile and another above it: their distance, one over the
-    # density there, is what gives the standard error above.
-    below = np.where(np.isnan(x), math.nan, (x <= layout.spread_rows(value)).astype(np.float64))
-    share = linear_mean(below, layout)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        plain = np.sqrt(share.value * (1.0 - share.value) / n)
-        slope = np.where(plain > 0.0, error / plain, 0.0)
-        effective = share.value * (1.0 - share.value) / share.variances()
+
+    def share_below() -> Linearised:
+        below = (x <= layout.spread_rows(value)).astype(np.float64)
+        below[missing] = math.nan
+        return linear_mean(below, layout)
+
+    def influence(share: Linearised) -> Floats:
+        # One number below the quantile and another above it: their distance, one over the density
+        # there, is what gives the standard error above.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            plain = np.sqrt(share.value * (1.0 - share.value) / n)
+            slope = np.where(plain > 0.0, error / plain, 0.0)
+        return -share.influence * layout.spread_cells(np.nan_to_num(slope))
+
     independent = n.astype(np.float64)
-    if layout.cell_rows is not None:
+    if layout.cell_rows is None:
+        absent = missing if missing.any() else None
+        found = Linearised(value, lambda: influence(share_below()), layout, n, n, absent=absent)
+    else:
+        share = share_below()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            effective = share.value * (1.0 - share.value) / share.variances()
         independent = np.where(np.isfinite(effective), np.minimum(effective, n), share.units)
-    found = replace(
-        share,
-        value=value,
-        influence=-share.influence * layout.spread_cells(np.nan_to_num(slope)),
-    )
+        found = replace(share, value=value, contribution=lambda: influence(share))
 
     def own(confidence: float) -> Estimates:
         return _order_interval(found, ranked, error, independent, probability, confidence)
@@ -138,7 +147,8 @@ def expected_shortfalls(
     q the quantile the influence is q - ES + (x - q)+ / (1 - level), whose variance is that of
     [2]_. The interval is that of the logarithm of the distance to the mean of all losses,
     corrected for skewness (`skewed_ends`), with twice as many degrees of freedom as there are
-    outcomes (of several in a unit: effective units) in the tail. Of fewer than five there is none.
+    outcomes (of several in a unit: effective units) in the tail, those that equal its boundary, of
+    idle paths, left out. Of fewer than five there is none.
 
     References
     ----------
@@ -154,7 +164,7 @@ def expected_shortfalls(
         raise Refusal("level", str(level), "above 0 and below 1")
     x, layout = laid_out(losses, layout)
     valid = ~np.isnan(x)
-    n = layout.sum_rows(valid.astype(np.float64)).astype(np.int64)
+    n, _ = layout.tally(x)
     # Rounding guards against 0.05 * 20 = 1.0000000000000009.
     size = np.round((1.0 - level) * n, 9)
     whole = size.astype(np.int64)
@@ -168,7 +178,10 @@ def expected_shortfalls(
     touching = layout.sum_cells(in_tail)
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = touching**2 / layout.sum_cells(in_tail**2)
-    tail = size if layout.cell_rows is None else np.where(np.isnan(effective), 0.0, effective)
+    # Outcomes that are the boundary itself, of idle paths, tell nothing of what lies beyond.
+    tail = np.minimum(size, touching + size - whole)
+    if layout.cell_rows is not None:
+        tail = np.where(np.isnan(effective), 0.0, effective)
     centre = linear_mean(x, layout).value
 
     def own(confidence: float) -> Estimates:

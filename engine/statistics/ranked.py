@@ -33,6 +33,22 @@ class Ranked(Protocol):
             NaN beyond the outcomes that a set has.
         """
 
+    def consecutive(self, first: int, count: int, of: NDArray[np.bool_]) -> Floats:
+        """Return the outcomes of consecutive ranks of some sets.
+
+        Parameters
+        ----------
+        first, count : int
+            The first rank within each chosen set, counted from 0, and how many.
+        of : ndarray of bool, shape (sets,)
+            Which sets are chosen: all of them have so many outcomes.
+
+        Returns
+        -------
+        ndarray of float64, shape (chosen, count)
+            Ascending in each row.
+        """
+
 
 @dataclass(frozen=True)
 class Sorted:
@@ -59,6 +75,12 @@ class Sorted:
         """Return the outcomes of some ranks, as `Ranked` says."""
         starts = self.starts if of is None else self.starts[of]
         found: Floats = self.ordered[starts[:, None] + places]
+        return found
+
+    def consecutive(self, first: int, count: int, of: NDArray[np.bool_]) -> Floats:
+        """Return the outcomes of consecutive ranks, as `Ranked` says."""
+        windows = np.lib.stride_tricks.sliding_window_view(self.ordered, count)
+        found: Floats = windows[self.starts[of] + first]
         return found
 
 

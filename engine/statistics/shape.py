@@ -133,7 +133,7 @@ class StandardMoments:
         def own(confidence: float) -> Estimates:
             return without_interval(value, mean.n, mean.units, Method.NO_INTERVAL)
 
-        return replace(mean, value=value, influence=known.influence, own=own)
+        return replace(mean, value=value, contribution=known.influence, own=own)
 
 
 def standard_moments(x: Floats, layout: Layout) -> StandardMoments:

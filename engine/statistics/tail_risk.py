@@ -23,8 +23,9 @@ __all__ = ["TailMethod", "expected_shortfall_of", "value_at_risk_of"]
 
 Floats = NDArray[np.float64]
 TailMethod = Literal["historical", "normal", "cornish_fisher"]
-# Independent paths from which on the interval of a normal tail covers as stated.
-_FEWEST_NORMAL = 100
+# Independent paths from which on outcomes of heavier tails (Student's law of four degrees) do not
+# pass for normal: of 200 paths 7 % do, whose intervals cover 77 %.
+_FEWEST_NORMAL = 500
 # Standard errors that skewness and kurtosis of outcomes which pass for normal may be off.
 _PASSES_FOR_NORMAL = 2.5
 # From skewness and excess kurtosis to a factor of the standard deviation, and its derivatives by
@@ -71,7 +72,7 @@ def value_at_risk_of(
     Cornish and Fisher (1937), with biased skewness S and excess kurtosis K: z + (z^2 - 1) S / 6 +
     (z^3 - 3 z) K / 24 - (2 z^3 - 5 z) S^2 / 36, z the normal quantile at `level`. The interval of
     ``normal`` is that of the logarithm of the distance to the mean, as of a standard deviation.
-    Of fewer than 100 independent paths there is none. Nor is there where skewness is beyond 2.5
+    Of fewer than 500 independent paths there is none. Nor is there where skewness is beyond 2.5
     standard errors of a normal law's, sqrt(6 / paths), or kurtosis above them, sqrt(24 / paths):
     on tails without a fourth moment (Student's law with three degrees of freedom) such an interval
     covers 88 to 91 %, however many paths there are, and a sample cannot tell whether it has one.
@@ -147,7 +148,7 @@ def _normal(losses: ArrayLike, times: float, layout: Layout | None) -> Linearise
     gap = replace(
         spread,
         value=times * spread.value,
-        influence=centre.influence + times * spread.influence,
+        contribution=centre.influence + times * spread.influence,
     )
 
     def own(confidence: float) -> Estimates:

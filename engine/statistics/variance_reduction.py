@@ -13,7 +13,7 @@ from engine.statistics.layout import Layout, laid_out
 from engine.statistics.linearised import Linearised
 from engine.statistics.moments import linear_mean
 
-__all__ = ["Controlled", "control_variates", "saved_by_units"]
+__all__ = ["Controlled", "control_variates", "saved_by_units", "saved_variance"]
 
 Floats = NDArray[np.float64]
 
@@ -92,9 +92,9 @@ def control_variates(
     adjusted = replace(
         plain,
         value=plain.value - slope * (other.value - expected),
-        influence=plain.influence - layout.spread_cells(slope) * other.influence,
+        contribution=plain.influence - layout.spread_cells(slope) * other.influence,
     )
-    return Controlled(adjusted, _share_saved(adjusted.variances(), plain.variances()), slope)
+    return Controlled(adjusted, saved_variance(adjusted.variances(), plain.variances()), slope)
 
 
 def saved_by_units(outcomes: ArrayLike, layout: Layout) -> Floats:
@@ -121,8 +121,27 @@ def saved_by_units(outcomes: ArrayLike, layout: Layout) -> Floats:
     x = layout.arrange(outcomes)
     found = linear_mean(x, layout)
     alone = Layout.of(np.repeat(layout.keys, layout.rows))
-    return _share_saved(found.variances(), linear_mean(x, alone).variances())
+    return saved_variance(found.variances(), linear_mean(x, alone).variances())
 
 
-def _share_saved(variance: Floats, plain: Floats) -> Floats:
+def saved_variance(variance: Floats, plain: Floats) -> Floats:
+    """Share of a variance that was saved; NaN where there was none.
+
+    Parameters
+    ----------
+    variance : ndarray of float64
+        What is left.
+    plain : ndarray of float64, shaped as `variance`
+        What there would be of as many independent paths.
+
+    Returns
+    -------
+    ndarray of float64
+        At most 1; below 0 where there is more than there would be.
+
+    Examples
+    --------
+    >>> saved_variance(np.array([1.0, 3.0]), np.array([4.0, 2.0])).tolist()
+    [0.75, -0.5]
+    """
     return np.where(plain > 0.0, 1.0 - variance / np.where(plain > 0.0, plain, 1.0), math.nan)

@@ -41,11 +41,13 @@ from engine.strategies.scratch import Scratch, identities_of
 from engine.strategies.strategy import Strategy
 from engine.strategies.trade_columns import trade_columns
 from engine.strategies.trade_tape import TradeTape
+from engine.timeframes import intraday_minutes
 from engine.window import Window
 
 __all__ = ["StrategyEngine"]
 
 _MOST_PLANS: Final = 1024
+_DAY_MINUTES: Final = 1440
 _NO_TRADES: Final = np.empty((TRADE_WIDTH, 0))
 _NO_ENDS: Final = np.empty(0, dtype=np.int64)
 
@@ -93,7 +95,8 @@ class StrategyEngine:
         self._rules[:, SUB_BARS] = sub_bars
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         self._closed = execution.closed(self.symbols, timestamps)
-        self._last_bars = execution.last_bars(self.symbols, timestamps, exchange)
+        minutes = None if timeframe is None else intraday_minutes(timeframe) or _DAY_MINUTES
+        self._last_bars = execution.last_bars(self.symbols, timestamps, exchange, minutes)
         self._elapsed = None if timestamps is None else time_between(timestamps, bars_per_year)
         # What lies inside a bar is for the order engine: strategies see whole bars.
         self._event_loop = compile_strategy(cls, whole, len(self.symbols))
@@ -337,9 +340,13 @@ class StrategyEngine:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return room for the rows of values, and to work in."""
         # The vector form fills a row of targets for each symbol, behind the indicators.
-        own = len(planned.plans) + (len(self.symbols) if "signals" in self.strategy.hooks() else 0)
+        own = len(planned.plans) + self._target_rows
         rows = scratch.rows_for(own + WORK_ROWS, self.steps)
         return rows[:own], rows[own:]
+
+    @cached_property
+    def _target_rows(self) -> int:
+        return len(self.symbols) if "signals" in self.strategy.hooks() else 0
 
     @cached_property
     def _address(self) -> int:

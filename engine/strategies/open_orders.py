@@ -21,6 +21,7 @@ from engine.execution.layout import (
     ORDER_LIMIT,
     ORDER_MODE,
     ORDER_PARENT,
+    ORDER_PARTS,
     ORDER_QUANTITY,
     ORDER_STATE,
     ORDER_STOP,
@@ -28,8 +29,8 @@ from engine.execution.layout import (
     ORDER_SYMBOL,
     ORDER_TAG,
     ORDER_TAKE_PROFIT,
-    ORDER_WHOLE,
     SIZE_NAMES,
+    WHOLE,
 )
 
 __all__ = ["open_orders"]
@@ -71,7 +72,7 @@ def open_orders(rows: NDArray[np.float64], symbols: Sequence[str], first_bar: in
         "group": rows[:, ORDER_GROUP].astype(np.int64),
         "expiry": np.where(np.isfinite(expiry), expiry, np.nan),
         "immediate": rows[:, ORDER_STATE] == IMMEDIATE,
-        "whole": rows[:, ORDER_WHOLE] != 0.0,
+        "whole": rows[:, ORDER_PARTS] == WHOLE,
         "tag": rows[:, ORDER_TAG],
     }
     words = dict.fromkeys(("symbol", "kind", "size"), pl.String)

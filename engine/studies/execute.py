@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import polars as pl
+
 from engine.errors import Refusal
 from engine.files import FileStore, Root, named_root
+from engine.files.documents import path_of, remove, settle
+from engine.files.writing import table_bytes
 from engine.jobs.blocks import BLOCKS
-from engine.jobs.errors import StudyFailed, failure_text
+from engine.jobs.errors import StudyFailed, clear_errors, failure_text
 from engine.jobs.executors import Executor
 from engine.jobs.job import Job
 from engine.jobs.manifest import Manifest
 from engine.jobs.plan import Piece, Plan, make_plan
 from engine.jobs.progress import Progress, ProgressCallback
+from engine.jobs.rare_events import rare_event_table
 from engine.jobs.recording import recorded
 from engine.jobs.resampled import ResampledHistory
 from engine.jobs.runner import RunReport, run_parts
@@ -54,7 +59,8 @@ def execute(
         seeds = len(job.seeds)
         counting = root or ledger
         counted = None if counting is None else named_root(counting)
-        results = _results(job, store, stopped, lambda: extend(remake(), seeds), counted)
+        rare = _rare_events(job, root)
+        results = _results(job, store, stopped, lambda: extend(remake(), seeds), counted, rare)
         check_failures(results.summary, results.pieces)
     return results
 
@@ -91,6 +97,8 @@ def execute_block(
             gone = _discard(job, store, block) if fresh else []
             report = _compute(job, store, executor, told, block, discarded=gone)
         plan = make_plan(job, store.manifests(job.world.id), block)
+        if block == 0:
+            _rare_events(job, root)
         # One failure weighs much in a small block; the study is judged as a whole.
         check_failures(JobSummary.of(job), plan.pieces, of=job.simulations)
     return plan, report, job
@@ -237,8 +245,22 @@ def _results(
     stopped: str | None,
     remake: Callable[[], Job] | None = None,
     root: Root | None = None,
+    rare: pl.DataFrame | None = None,
 ) -> Results:
     # Between rounds of `until` nobody asks for the history's error.
     resampled = None if remake is None else ResampledHistory.of(job.world)
     summary = JobSummary.of(job, stopped)
-    return open_results(store, summary, job.sets.ids, job.seeds, remake, resampled, root)
+    return open_results(store, summary, job.sets.ids, job.seeds, remake, resampled, root, rare)
+
+
+def _rare_events(job: Job, root: FileStore | None) -> pl.DataFrame | None:
+    """Tell the rare events of a study, and keep them beside what it asks."""
+    found = rare_event_table(job)
+    if root is not None:
+        key = f"results/{job.study}/{job.fingerprint}/rare_events.parquet"
+        with clear_errors(path_of(root, key)):
+            if found is not None:
+                settle(root, key, table_bytes(found))
+            elif key in root.list(key):
+                remove(root, key)
+    return found

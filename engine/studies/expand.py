@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ from engine.jobs.space import MODEL_PREFIX, ParameterSpace, Scalar
 from engine.studies.constraint import Constraint, ConstraintLike
 from engine.studies.values import SET_LIMIT, Distribution
 
-__all__ = ["constraint_tests", "expand"]
+__all__ = ["constraint_tests", "dropped_by", "expand"]
+
+Test = Callable[[Mapping[str, Any]], bool]
 
 
 def expand(
@@ -80,12 +82,14 @@ def expand(
                 continue
             met.add(candidate)
         named = fixed | dict(zip(names, candidate, strict=True))
-        if all(test(named) for test in tests):
+        if all(test(named) for test in tests.values()):
             kept.append(candidate)
     if not kept:
+        candidates = met or _candidates(names, values, searched, method, count or 0, seed)
+        lost = (fixed | dict(zip(names, candidate, strict=True)) for candidate in candidates)
         raise Refusal(
             "constraint",
-            f"it drops all {total:,} parameter sets",
+            f"it drops all {len(met) or total:,} parameter sets{dropped_by(tests, lost)}",
             hint="loosen it, or widen the parameters' values",
         )
     return ParameterSpace(names, tuple(kept), total - len(kept) - repeated, repeated)
@@ -93,27 +97,62 @@ def expand(
 
 def constraint_tests(
     constraint: Sequence[ConstraintLike], names: Mapping[str, Any]
-) -> list[Callable[[Mapping[str, Any]], bool]]:
-    """Return a test of parameter sets per constraint; `names` are those that they may use.
+) -> dict[str, Test]:
+    """Return a test of parameter sets per constraint, by its text or its function's name.
+
+    Parameters
+    ----------
+    constraint : sequence of str or callable
+        The constraints.
+    names : mapping
+        Parameters that they may use.
 
     Raises
     ------
     Refusal
         If one cannot be read.
     """
-    tests: list[Callable[[Mapping[str, Any]], bool]] = []
+    tests: dict[str, Test] = {}
     for index, given in enumerate(constraint):
         field = "constraint" if len(constraint) == 1 else f"constraint[{index}]"
         if isinstance(given, str):
-            tests.append(Constraint(given, set(names), field).holds)
+            tests[given.strip()] = Constraint(given, set(names), field).holds
         else:
-            tests.append(_guarded(given, field))
+            tests[f"{getattr(given, '__name__', field)} ({field})"] = _guarded(given, field)
     return tests
 
 
-def _guarded(
-    constraint: Callable[[Mapping[str, Any]], bool], field: str
-) -> Callable[[Mapping[str, Any]], bool]:
+def dropped_by(tests: Mapping[str, Test], sets: Iterable[Mapping[str, Any]]) -> str:
+    """Say of several constraints how many parameter sets each drops by itself.
+
+    Parameters
+    ----------
+    tests : mapping of str to callable
+        As of `constraint_tests`.
+    sets : iterable of mapping
+        Values by parameter.
+
+    Returns
+    -------
+    str
+        What follows a number of sets; nothing of a single constraint.
+
+    Examples
+    --------
+    >>> tests = constraint_tests(["a > 2", "a < 2"], {"a": 0})
+    >>> dropped_by(tests, [{"a": 1}, {"a": 2}, {"a": 3}])
+    ': `a > 2` 2, `a < 2` 2'
+    """
+    if len(tests) < 2:
+        return ""
+    counts = dict.fromkeys(tests, 0)
+    for values in sets:
+        for text, test in tests.items():
+            counts[text] += not test(values)
+    return ": " + ", ".join(f"`{text}` {count:,}" for text, count in counts.items())
+
+
+def _guarded(constraint: Test, field: str) -> Test:
     """Let an error of the user's function say where it came from."""
 
     def holds(values: Mapping[str, Any]) -> bool:

@@ -10,6 +10,8 @@ import polars as pl
 from engine.bars import Bars
 from engine.errors import Refusal
 from engine.frames import check_known
+from engine.tables.errors import MarketDataError
+from engine.tables.parquet_table import parquet_table
 
 __all__ = ["with_own_columns"]
 
@@ -60,9 +62,11 @@ def _read(file: Path) -> pl.DataFrame:
         raise Refusal(_FIELD, f"{file} of {file.stat().st_size:,} bytes", f"<= {_MOST_BYTES:,}")
     try:
         if file.suffix == ".parquet":
-            frame = pl.read_parquet(file)
+            frame = parquet_table(file, _MOST_BYTES / 1e6)
         else:
             frame = pl.read_csv(file, try_parse_dates=True, infer_schema_length=None)
+    except MarketDataError as refusal:
+        raise Refusal(_FIELD, f"{file}, which cannot be read ({refusal.found})") from None
     except (OSError, pl.exceptions.PolarsError) as error:
         text = (str(error).splitlines() or [type(error).__name__])[0]
         raise Refusal(_FIELD, f"{file}, which cannot be read ({text})") from None

@@ -19,6 +19,7 @@ from engine.jobs.engine import Engine
 from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
+from engine.jobs.rare_events import check_rare_events
 from engine.jobs.settings import JobSettings, PathSettings, Record, settings_refusal
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
@@ -147,6 +148,7 @@ def resolve(
         reads_of_ranges=reads,
         asked_by="grid" if definition.search is None else definition.search.method,
     )
+    check_rare_events(job)
     if job.simulations > _SIMULATION_LIMIT:
         raise Refusal("study", f"{job.simulations:,} simulations", f"at most {_SIMULATION_LIMIT:,}")
     return job

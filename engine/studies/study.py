@@ -13,7 +13,7 @@ from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.files import FileStore, Root, as_files
 from engine.jobs.progress import ProgressCallback
-from engine.jobs.settings import Record, Until, settings_refusal
+from engine.jobs.settings import RareEvents, Record, Until, settings_refusal
 from engine.jobs.space import MODEL_PREFIX
 from engine.market_data import MarketData
 from engine.studies.definition import StudyDefinition
@@ -79,6 +79,9 @@ class Study:
         Add seeds until a statistic is precise.
     statistics : str or sequence of str, optional
         Those of `Results.statistics` beside the short list: names, and ``"complete"``.
+    rare_events : RareEvents or mapping, optional
+        ``{"events": ["total_return <= -0.5"], "sampled": {"mu": -0.7}, "paths": 4000}``: tells
+        probabilities of events from paths of another drift (`Results.rare_events`).
     metrics : mapping of str to callable, optional
         Own metrics: functions of a path's bars, shape (symbols, fields, bars), and of equity at
         every close, shape (bars,), compiled and computed as columns of these names.
@@ -133,6 +136,7 @@ class Study:
         record: Record | Mapping[str, Any] | None = None,
         until: Until | Mapping[str, Any] | None = None,
         statistics: Sequence[str] | str = (),
+        rare_events: RareEvents | Mapping[str, Any] | None = None,
         metrics: Mapping[str, PathMetric] | None = None,
         bars: Literal["auto", "ohlc", "close"] = "auto",
         sub_bars: int = 1,
@@ -179,6 +183,7 @@ class Study:
             "record": record,
             "until": until,
             "statistics": statistics if isinstance(statistics, str) else tuple(statistics),
+            "rare_events": rare_events,
             "paths_per_seed": paths_per_seed,
             "failure_allowance": failure_allowance,
             "workers": workers,

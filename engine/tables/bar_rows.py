@@ -196,7 +196,7 @@ def _refusal(raw: RawTable, bad: pl.DataFrame) -> Refusal:
     line = raw.frame["_line"][first["row"]] if "_line" in raw.frame.columns else None
     place = f"row {first['row']}" if line is None else f"line {line}"
     return Refusal(
-        f"{raw.symbol} {place}",
+        f"{raw.symbol or 'frame'} {place}",
         shorten(f"{_WORDS.get(reason, reason).format(repr(str(cell)))}{more}"),
         "a bar in every row",
         hint="mend these rows or leave them out",

@@ -137,6 +137,7 @@ def run_quick_experiment(
     seed: int = 0,
     objective: str = "sharpe",
     out: Path | None = None,
+    replace: bool = False,
     workers: str | None = None,
     progress: Callable[[SearchProgress], None] | None = None,
 ) -> Experiment:
@@ -145,7 +146,7 @@ def run_quick_experiment(
     Parameters
     ----------
     project : Project
-        As of `run_experiment`, like `out`, `workers` and `progress`.
+        As of `run_experiment`, like `out`, `replace`, `workers` and `progress`.
     strategy : str
         Name of a strategy, or a Python file with one.
     data : Path
@@ -176,7 +177,9 @@ def run_quick_experiment(
     }
     search = ExperimentFile.read(content).search(project, Path())
     text = yaml.safe_dump(content, sort_keys=False)
-    return run_search(project, search, name, text, out=out, workers=workers, progress=progress)
+    return run_search(
+        project, search, name, text, out=out, replace=replace, workers=workers, progress=progress
+    )
 
 
 def experiments(project: Project, folder: Path | None = None) -> pl.DataFrame:
@@ -185,7 +188,7 @@ def experiments(project: Project, folder: Path | None = None) -> pl.DataFrame:
     Parameters
     ----------
     project : Project
-        Its reports are looked through.
+        Its folders of experiments are looked through.
     folder : Path, optional
         Another folder with folders of experiments.
 
@@ -222,7 +225,7 @@ def leaderboard(
     Parameters
     ----------
     project : Project
-        Its reports are looked through.
+        Its folders of experiments are looked through.
     statistic : str, optional
         Experiments that wanted another one are left out; by default what most of them wanted.
     folder : Path, optional
@@ -316,14 +319,20 @@ def run_search(
     from mc_assets.stored_market_data import StoredMarketData
 
     folder = out or project.reports / name
-    outcome = search.run(
-        folder=folder,
-        replace=replace,
-        ledger=project.data,
-        market_data=StoredMarketData(project),
-        workers=workers if workers is None or not workers.isdecimal() else int(workers),
-        progress=progress,
-    )
+    try:
+        outcome = search.run(
+            folder=folder,
+            replace=replace,
+            ledger=project.data,
+            market_data=StoredMarketData(project),
+            workers=workers if workers is None or not workers.isdecimal() else int(workers),
+            progress=progress,
+        )
+    except Refusal as refusal:
+        if refusal.field != "folder":
+            raise
+        hint = "`mc optimise run --replace` begins anew, `--out FOLDER` writes elsewhere"
+        raise Refusal("folder", refusal.found, refusal.allowed, hint=hint) from None
     settings = search.settings.model_dump(mode="json")
     write_experiment(folder, name, text, settings, outcome)
     return Experiment(name, folder, outcome)
@@ -334,9 +343,9 @@ def _summaries(project: Project, folder: Path | None) -> list[tuple[Path, dict[s
     from engine.files import DamagedFile, read_json
     from mc_assets.experiment_folder import SUMMARY
 
-    root = project.reports if folder is None else folder
+    roots = project.experiments if folder is None else (folder,)
     found = []
-    for path in sorted(root.glob(f"*/{SUMMARY}")):
+    for path in (path for root in roots for path in sorted(root.glob(f"*/{SUMMARY}"))):
         try:
             summary = read_json(path)
         except (DamagedFile, OSError) as damage:

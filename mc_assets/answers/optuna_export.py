@@ -25,7 +25,7 @@ def export_to_optuna(
     Parameters
     ----------
     project : Project
-        Its reports are looked through.
+        Its folders of experiments are looked through.
     experiment : str
         Its name.
     file : Path
@@ -49,10 +49,12 @@ def export_to_optuna(
 
     optuna = _optuna()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    root = project.reports if folder is None else folder
-    own = root / experiment
-    if not (own / SUMMARY).is_file():
-        names = sorted(path.parent.name for path in root.glob(f"*/{SUMMARY}"))
+    roots = project.experiments if folder is None else (folder,)
+    own = next(
+        (root / experiment for root in roots if (root / experiment / SUMMARY).is_file()), None
+    )
+    if own is None:
+        names = sorted(path.parent.name for root in roots for path in root.glob(f"*/{SUMMARY}"))
         raise Refusal("experiment", repr(experiment), ", ".join(names) or "none has finished yet")
     summary, resolved = read_json(own / SUMMARY), read_json(own / "resolved.json")
     trials = read_parquet(own, own / "trials.parquet")

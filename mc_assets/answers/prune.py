@@ -62,7 +62,7 @@ def prune(
     project : Project
         Its data folder.
     study : str, optional
-        A study to remove first.
+        A study to remove first, with its statistics and report; its file stays.
     older_than : int, optional
         Finished runs of more days ago are forgotten, too; by default none is.
     raw_older_than : int, optional
@@ -80,6 +80,7 @@ def prune(
     from engine.errors import Refusal
     from engine.files import as_files
     from engine.results import find_unused, remove_study, remove_unused, stored_studies
+    from mc_assets.answers.study_names import files_of_study, remove_file
     from mc_assets.market_data.old_raw_rows import (
         OldRawRows,
         find_old_raw_rows,
@@ -101,6 +102,10 @@ def prune(
         forget_old_raw_rows(project.data, raw)
         remove_unused(project.data, unused)
         if study is not None:
+            # Its results last: a removal that is killed is asked for again by the same name.
+            for path in files_of_study(project, study):
+                if path.parent.name != "results":
+                    remove_file(path)
             remove_study(project.data, study)
     return Pruned(
         removed=remove,

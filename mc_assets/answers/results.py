@@ -143,6 +143,22 @@ def warnings(project: Project, study: str, *, where: str | None = None) -> Study
     return _table(results, results.warnings())
 
 
+def rare_events(project: Project, study: str) -> pl.DataFrame:
+    """Return the probabilities of a study's rare events; no rows where it asks for none.
+
+    Raises
+    ------
+    Refusal
+        If the study has no results.
+    """
+    import polars as pl
+
+    from engine.jobs.rare_events import SCHEMA
+
+    found = open_results(project, study, None).rare
+    return pl.DataFrame(schema=SCHEMA) if found is None else found
+
+
 def failures(project: Project, study: str, *, where: str | None = None) -> StudyTable:
     """List failed simulations with their errors.
 

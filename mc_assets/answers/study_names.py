@@ -14,7 +14,14 @@ from engine.errors import Refusal
 from mc_assets.project import Project
 from mc_assets.study_files import name_of
 
-__all__ = ["RemovedStudy", "RenamedStudy", "remove_study", "rename_study"]
+__all__ = [
+    "RemovedStudy",
+    "RenamedStudy",
+    "files_of_study",
+    "remove_file",
+    "remove_study",
+    "rename_study",
+]
 
 _NAME_LINE: Final = re.compile(r"^name[ \t]*:.*$", re.MULTILINE)
 
@@ -77,7 +84,7 @@ def remove_study(project: Project, study: str, *, remove: bool = False) -> Remov
     try:
         file = project.study_file(study)
     except Refusal:
-        found = _of_name(project, study)
+        found = files_of_study(project, study)
         if not found:
             raise
         # A study made in Python has no file.
@@ -85,7 +92,7 @@ def remove_study(project: Project, study: str, *, remove: bool = False) -> Remov
     if file.parent != project.studies:
         raise Refusal("study", f"the file {file}", f"a study of {project.studies}")
     name = name_of(file)
-    return _removed(project, name, (file, *_of_name(project, name)), remove=remove)
+    return _removed(project, name, (file, *files_of_study(project, name)), remove=remove)
 
 
 def rename_study(project: Project, study: str, name: str) -> RenamedStudy:
@@ -122,8 +129,8 @@ def rename_study(project: Project, study: str, name: str) -> RenamedStudy:
     target = file.with_name(f"{name}{file.suffix}")
     if target.exists() and target != file:
         raise taken
-    for path in _of_name(project, before):
-        _remove(path)
+    for path in files_of_study(project, before):
+        remove_file(path)
     if target != file:
         with suppress(FileNotFoundError):  # another process is at the same, and has come further
             file.rename(target)
@@ -137,11 +144,11 @@ def _removed(
     if remove:
         # The file last: what ends this between leaves a study to remove.
         for path in reversed(found):
-            _remove(path)
+            remove_file(path)
     return RemovedStudy(study, remove, found)
 
 
-def _remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
     """Delete a file or a folder that another process may be deleting, too."""
     while path.is_dir() and not path.is_symlink():
         with suppress(FileNotFoundError):
@@ -149,7 +156,7 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _of_name(project: Project, study: str) -> tuple[Path, ...]:
+def files_of_study(project: Project, study: str) -> tuple[Path, ...]:
     """Files and folders of the data folder that have a study's name.
 
     Nothing is called after what is no name, such as `..`: a path made of that leads elsewhere.

@@ -18,6 +18,7 @@ __all__ = [
     "ask_first_rows",
     "ask_tables",
     "describe_tables",
+    "left_out",
     "parameter_sets",
     "study_warnings",
 ]
@@ -82,6 +83,16 @@ def describe_tables(project: Project) -> list[TableEntry]:
     for table, column, kind in columns.iter_rows():
         by_table.setdefault(table, []).append((column, kind))
     return Dictionary.read(project.sql).tables(by_table)
+
+
+def left_out(project: Project) -> list[str]:
+    """Say which damaged files the tables that were asked last do without.
+
+    They are warnings in this process's log as well, which nobody sees who asks over a wire.
+    """
+    if is_current(project):
+        return []
+    return query_warehouse(project, "SELECT sentence FROM internal.left_out")["sentence"].to_list()
 
 
 def parameter_sets(project: Project) -> pl.DataFrame:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from engine.files import (
 )
 from engine.files.writing import parquet_bytes
 from engine.jobs.unfinished import FOLDER, is_whole_state
+from engine.tables.parquet_table import parquet_table
 from mc_assets.market_data.bar_store import BARS, QUALITY, QUARANTINE, RAW
 from mc_assets.project import Project
 
@@ -34,6 +36,13 @@ NIGHTS: Final = 16
 _PARTS: Final = ("simulations", "equity", "trades")
 # A year of bars has a file in each.
 _OF_A_YEAR: Final = (RAW, BARS, QUARANTINE, QUALITY)
+# Folders of worlds, but for the ledger, which stays; folders that have a file or a folder for each
+# study.
+_OF_A_WORLD: Final = (*_PARTS, "manifests")
+_OF_A_STUDY: Final = (
+    *("results", "statistics", "lineage", "study_warnings", "error_budget", "attribution"),
+    "overfitting",
+)
 _REQUEST: Final = ("study.json", "sets.parquet", "seeds.parquet")
 
 
@@ -78,7 +87,7 @@ def verify_files(project: Project, *, night: int | None = None) -> Verified:
         found[kind] = ([path for path, _ in files], reasons)
     # A file that several name is told of once.
     damaged = {
-        path: DamagedFile(path, reason)
+        path: reason
         for paths, reasons in found.values()
         for path, reason in zip(paths, reasons, strict=True)
         if reason is not None
@@ -96,7 +105,7 @@ def verify_files(project: Project, *, night: int | None = None) -> Verified:
         if paths
     ]
     schema = {"kind": pl.String, "files": pl.Int64, "damaged": pl.Int64, "remedy": pl.String}
-    return Verified(pl.DataFrame(rows, schema=schema), tuple(damaged.values()))
+    return Verified(pl.DataFrame(rows, schema=schema), tuple(_told(project, damaged)))
 
 
 def seal_files(project: Project) -> int:
@@ -123,6 +132,7 @@ def _sealed(path: Path) -> bool:
                 return False
             write_json(path, content)
         else:
+            parquet_table(path, math.inf)  # refuses what could end the process below
             footer = pl.read_parquet_metadata(path)
             footer.pop("ARROW:schema", None)
             frame = pl.read_parquet(path, hive_partitioning=False, glob=False)
@@ -130,6 +140,43 @@ def _sealed(path: Path) -> bool:
     except (ValueError, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return False
     return True
+
+
+def _told(project: Project, damaged: Mapping[Path, str]) -> Iterator[DamagedFile]:
+    """Say what is wrong with files, and of studies without a file what removes them."""
+    if not damaged:
+        return
+    worlds = _studies_of_worlds(project.data)
+    there = set(project.study_files) if project.studies.is_dir() else set()
+    for path, reason in damaged.items():
+        kind, *below = path.relative_to(project.data).parts
+        hint = None
+        if kind in _OF_A_WORLD and worlds is not None:
+            studies = worlds.get(below[0], set())
+            if not studies:
+                hint = "no study asks for it: `mc prune --yes` removes it"
+            elif not studies & there:
+                them = ", ".join(f"`mc prune {name} --yes`" for name in sorted(studies))
+                names = ", ".join(sorted(studies))
+                hint = f"there is no study file of {names}: {them} removes it"
+        elif kind in _OF_A_STUDY:
+            name = below[0].removesuffix(".parquet")
+            if name not in there:
+                hint = f"there is no study file of {name}: `mc rm {name} --yes` removes it"
+        yield DamagedFile(path, reason, hint)
+
+
+def _studies_of_worlds(data: Path) -> dict[str, set[str]] | None:
+    """Return the studies that have results of each world; None where one is damaged."""
+    found: dict[str, set[str]] = {}
+    for marker in (data / "results").glob("*/current.json"):
+        try:
+            fingerprint = str(read_json(marker)["fingerprint"])
+            world = read_json(marker.parent / fingerprint / "study.json")["world"]
+        except (DamagedFile, FileNotFoundError):
+            return None
+        found.setdefault(str(world), set()).add(marker.parent.name)
+    return found
 
 
 def _files(project: Project, kind: str) -> Iterator[tuple[Path, str | None]]:

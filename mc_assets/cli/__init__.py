@@ -18,8 +18,28 @@ from mc_assets.cli.command_groups import command_groups
 
 __all__ = ["app", "command_groups", "main"]
 
+_INTERRUPTED = 130
+
+
+class _Commands(TyperGroup):
+    """All commands; one that is stopped says so."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; what Typer would end in silence has a sentence."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            _say_stopped(str(stop))
+            raise typer.Exit(_INTERRUPTED) from None
+
+
+def _say_stopped(how: str = "") -> None:
+    typer.secho(f"mc: {how or 'stopped'}", fg="yellow", err=True)
+
+
 app = typer.Typer(
     name="mc",
+    cls=_Commands,
     help="Monte Carlo laboratory for trading strategies.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -89,18 +109,15 @@ def _add_commands() -> None:
 _add_commands()
 
 
-_INTERRUPTED = 130
-
-
 def main() -> None:
     """Run the command line.
 
     What the library says to its user becomes one line on standard error: a `ValueError` or
     `OSError` with exit code 2, a study in which too many simulations failed with exit code 1.
-    Anything else is a bug and keeps its traceback. Ctrl-C ends the process with exit
-    code 130.
+    Anything else is a bug and keeps its traceback. Ctrl-C and SIGTERM end the process with
+    exit code 130.
     """
-    asked = _watch_ctrl_c()
+    asked = _watch_stops()
     # Looking for garbage in what a command imports took a tenth of a short one's time.
     gc.set_threshold(200_000, 20, 100)
     try:
@@ -116,12 +133,12 @@ def main() -> None:
                 raise
             typer.secho(f"mc: {error}", fg="red", err=True)
             sys.exit(1 if failed else 2)
-        typer.secho("mc: stopped", fg="yellow", err=True)
+        _say_stopped()
     _leave()
 
 
-def _watch_ctrl_c() -> list[int]:
-    """Return a list that Ctrl-C puts its signal into, besides raising `KeyboardInterrupt`."""
+def _watch_stops() -> list[int]:
+    """Return a list of the signals that ask to stop; each raises `KeyboardInterrupt` besides."""
     asked: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -131,6 +148,8 @@ def _watch_ctrl_c() -> list[int]:
     # A shell makes its background jobs ignore Ctrl-C; leave that as it is.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, note)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, note)
     return asked
 
 

@@ -16,7 +16,9 @@ def experiments(
     optuna: Path = typer.Option(
         None, "--optuna", help="With export: file of the journal, which Optuna's dashboard opens."
     ),
-    folder: Path = typer.Option(None, "--folder", help="Folder of experiments; else the reports."),
+    folder: Path = typer.Option(
+        None, "--folder", help="Folder of experiments; else reports/ and data/reports/."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the list as JSON."),
 ) -> None:
     """List the experiments that finished, or export one for Optuna's dashboard."""

@@ -13,7 +13,9 @@ def leaderboard(
     statistic: str = typer.Option(
         None, "--statistic", help="What experiments wanted; by default what most of them did."
     ),
-    folder: Path = typer.Option(None, "--folder", help="Folder of experiments; else the reports."),
+    folder: Path = typer.Option(
+        None, "--folder", help="Folder of experiments; else reports/ and data/reports/."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the ranking as JSON."),
 ) -> None:
     """Rank the leaders of all experiments of the same data on paths that no search used."""

@@ -23,7 +23,7 @@ from mc_assets.answers.json_values import plain
 from mc_assets.answers.lineage import explain_fingerprint
 from mc_assets.answers.results import StudyTable, headlines, statistics, warnings
 from mc_assets.answers.studies import list_studies
-from mc_assets.answers.tables import ask_tables, describe_tables
+from mc_assets.answers.tables import ask_tables, describe_tables, left_out
 from mc_assets.project import Project
 
 __all__ = ["make_server"]
@@ -81,7 +81,8 @@ def _tools(project: Project) -> tuple[Callable[..., dict[str, Any]], ...]:
         """List the tables that `ask` may be asked about, or the columns of one with their units."""
         entries = describe_tables(project)
         if table is None:
-            return {"tables": [{"name": one.name, "row": one.grain} for one in entries]}
+            listed = [{"name": one.name, "row": one.grain} for one in entries]
+            return {"tables": listed} | _left_out(project)
         for entry in entries:
             if entry.name == table:
                 return {"table": plain(entry)}
@@ -93,7 +94,8 @@ def _tools(project: Project) -> tuple[Callable[..., dict[str, Any]], ...]:
         rows: _Rows = 100,
     ) -> dict[str, Any]:
         """Ask the tables of results, calibrations and bars in SQL: one statement that reads."""
-        return _object(bounded_rows(ask_tables(project, sql, flat=True, rows=rows + 1), rows))
+        found = ask_tables(project, sql, flat=True, rows=rows + 1)
+        return _object(bounded_rows(found, rows)) | _left_out(project)
 
     def study_statistics(
         study: _Study,
@@ -144,6 +146,12 @@ def _object(answer: object) -> dict[str, Any]:
     """Return an answer as a JSON object."""
     made: dict[str, Any] = plain(answer)
     return made
+
+
+def _left_out(project: Project) -> dict[str, Any]:
+    """Name the damaged files whose rows are not in the answer, where there are any."""
+    sentences = left_out(project)
+    return {"left_out": sentences} if sentences else {}
 
 
 def _told(found: StudyTable) -> dict[str, Any]:

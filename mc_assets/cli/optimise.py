@@ -28,6 +28,9 @@ def optimise_run(
     seed: int = typer.Option(0, "--seed", min=0, help="Of the search."),
     objective: str = typer.Option("sharpe", "--objective", help="Statistic to maximise."),
     out: Path = typer.Option(None, "--out", help="Folder of the experiment."),
+    replace: bool = typer.Option(
+        False, "--replace", help="Begin anew where the folder holds another search."
+    ),
     workers: str = typer.Option(None, "--workers", help="Threads, or auto."),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
 ) -> None:
@@ -41,7 +44,9 @@ def optimise_run(
         raise Refusal("optimise", "a file beside --strategy or --data", "one or the other")
     with _Line(quiet=as_json) as line:
         if file is not None:
-            found = run_experiment(project, file, out=out, workers=workers, progress=line)
+            found = run_experiment(
+                project, file, out=out, replace=replace, workers=workers, progress=line
+            )
         elif strategy is None or data is None:
             raise Refusal(
                 "optimise", "neither a file nor both --strategy and --data", "one or the other"
@@ -56,6 +61,7 @@ def optimise_run(
                 seed=seed,
                 objective=objective,
                 out=out,
+                replace=replace,
                 workers=workers,
                 progress=line,
             )
@@ -63,6 +69,8 @@ def optimise_run(
         print_json(found.outcome.to_json())
     else:
         _print(found)
+        if found.folder.resolve().parent not in {root.resolve() for root in project.experiments}:
+            typer.echo(f"ranked by: mc leaderboard --folder {found.folder.parent}")
 
 
 class _Line:
@@ -98,14 +106,14 @@ def _print(found: Experiment) -> None:
         numbers = [
             pl.col(name).round_sig_figs(4).alias(heading)
             for name, heading in (
-                *(("claim", "claimed"), ("fresh", "on fresh paths")),
+                *(("claim", "claims"), ("fresh", "shows")),
                 *(("fresh_low", "from"), ("fresh_high", "to"), ("plateau", "plateau")),
             )
         ]
         print_frame(
             leaders.select("role", *names, *numbers),
             leaders.select("role", *names, *numbers[:2]),
-            title=str(outcome.table.objectives[0]),
+            title=f"{outcome.table.objectives[0]}, shown on {outcome.unseen}",
         )
         worst = outcome.moves.filter(pl.col("rank") == 1).sort("drop", nulls_last=True).tail(1)
         if len(worst) and worst["drop"][0] is not None:

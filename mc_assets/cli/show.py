@@ -68,7 +68,12 @@ def _show_results(
 ) -> None:
     from mc_assets.answers import results
     from mc_assets.answers.choice import best_set
-    from mc_assets.cli.summary import interval_table, print_headlines, print_warnings
+    from mc_assets.cli.summary import (
+        interval_table,
+        print_headlines,
+        print_rare_events,
+        print_warnings,
+    )
     from mc_assets.cli.tables import print_frame
 
     short = not (failures or rows or as_json) and by is None and best is None
@@ -95,6 +100,7 @@ def _show_results(
     ranked = best is not None and by is None and not (failures or rows)
     if short:
         print_headlines(answer.table, title=title, limit=limit)
+        print_rare_events(results.rare_events(project, study), limit)
         print_warnings(results.warnings(project, study, where=where).table)
     else:
         if ranked:

@@ -9,12 +9,14 @@ import typer
 
 from mc_assets.estimate_text import estimate_text, interval_text
 from mc_assets.headlines import (
+    ADVICE,
     ENDINGS,
     ERROR_KINDS,
     HEADLINE_NAMES,
     HEADLINES,
     Headline,
     headlines_in,
+    saved_sentence,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ __all__ = [
     "headline_columns",
     "headline_table",
     "print_headlines",
+    "print_rare_events",
     "print_warnings",
     "print_what_to_run",
 ]
@@ -62,6 +65,8 @@ def print_headlines(
         shown_by=shown_by,
     )
     print_what_to_run(sets)
+    if saved := saved_sentence(statistics):
+        typer.echo(saved)
     if "float32" in statistics["precision"]:
         typer.echo("metrics are stored in float32: each is rounded to 6e-8 of itself")
 
@@ -83,6 +88,15 @@ def print_warnings(warnings: pl.DataFrame) -> None:
 
     for sentence in warning_sentences(warnings):
         typer.secho(f"warning: {sentence}", fg="yellow")
+
+
+def print_rare_events(rare: pl.DataFrame, limit: int) -> None:
+    """Print the probabilities of rare events, and the plain paths that would tell as much."""
+    keys = ("parameter_set", "event", "probability", "ci_low", "ci_high", "plain_paths")
+    for number, event, share, low, high, plain in rare.head(limit).select(keys).iter_rows():
+        interval = "no interval" if low is None else f"{low:.2g} to {high:.2g}"
+        saved = "" if plain is None else f", as {plain:,.0f} plain paths tell it"
+        typer.echo(f"rare event, set {number}: {event}: {share:.3g} ({interval}){saved}")
 
 
 def headline_table(
@@ -120,7 +134,7 @@ def interval_table(statistics: pl.DataFrame) -> pl.DataFrame:
         for value, error, low, high, why in statistics.select(*ENDINGS).iter_rows()
     ]
     idle = [_idle_text(share) for share in statistics["idle_share"]]
-    left_out = {*ENDINGS, "n", "idle_share", "supported", "precision", "dominant", "what_to_run"}
+    left_out = {*ENDINGS, "n", "idle_share", "supported", "precision", *ADVICE}
     return statistics.select(
         *(name for name in statistics.columns if name not in left_out),
         pl.Series("estimate (95 % interval)", cells, dtype=pl.String),

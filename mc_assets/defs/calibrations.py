@@ -2,6 +2,7 @@
 
 import datetime
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,10 @@ from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import grouped, series_periods
 from mc_assets.defs.previews import markdown_table
+from mc_assets.defs.standing_findings import by_unit, with_standing_findings
 from mc_assets.estimate_text import rounded_pair
 from mc_assets.resources import Laboratory
-from mc_assets.step_progress import counted
+from mc_assets.step_progress import tell
 
 if TYPE_CHECKING:
     from engine.calibration import Calibration
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from mc_assets.stored_market_data import StoredMarketData
 
 __all__ = ["calibrations"]
+
+# Dates that are stored together: what a kill costs at most, and what progress is told in.
+_KEPT = 64
 
 _DESCRIPTIONS = {
     "symbol": "what was traded",
@@ -78,12 +83,13 @@ class CalibrationsConfig(DatesConfig):
 _ANSWERED = dg.AssetCheckSpec(
     "every_estimator_answered",
     asset="calibrations",
-    description="No model of this run's series and dates failed to calibrate.",
+    description="No model failed to calibrate in the last run of each series.",
 )
 _STEADY = dg.AssetCheckSpec(
     "parameters_are_steady",
     asset="calibrations",
-    description="No parameter moved from the date before by more than a day's data should move it.",
+    description="No parameter moved from the date before by more than a day's data should move it, "
+    "in the last run of each series.",
 )
 
 
@@ -136,29 +142,51 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
     known = load_series(project.series)
     market_data = StoredMarketData(project)
     store = CalibrationStore(project.data)
-    failures: list[str] = []
-    jumps: list[str] = []
+    failures: dict[str, list[str]] = {}
+    jumps: dict[str, list[str]] = {}
     metadata: dict[str, dict[str, Any]] = {}
-    of_series = grouped(context.partition_keys, "series").items()
-    for series, keys in counted(of_series, "series"):
-        symbol, _, timeframe = series.rpartition("@")
+    of_series: dict[str, dict[dg.MultiPartitionKey, list[datetime.date]]] = {}
+    for series, keys in grouped(context.partition_keys, "series").items():
         try:
-            dates = dates_of_series(project.data, series, keys, config.dates)
+            of_series[series] = dates_of_series(project.data, series, keys, config.dates)
         except ValueError as error:
-            failures.append(f"{series}: {error}")
-            continue
+            if config.dates:
+                raise
+            failures[series] = [f"{series}: {error}"]
+    total = sum(len(of_key) for dates in of_series.values() for of_key in dates.values())
+    finished = 0
+
+    def tell_finished(dates: int) -> None:
+        nonlocal finished
+        finished += dates
+        tell(finished, total, "dates")
+
+    for series, dates in of_series.items():
+        symbol, _, timeframe = series.rpartition("@")
         days = [day for of_key in dates.values() for day in of_key]
         if not days:
             continue
         wanted = with_every_model(known[series]) if config.all_models else known[series]
         begin = time.perf_counter()
-        made = _estimated(wanted, known.folder, market_data, days, laboratory.threads)
-        store.write([estimate for day in days for estimate in made[day]])
-        jumps += store.jumps(symbol, timeframe, days)
+        tell_finished(0)
+        kept: set[tuple[datetime.date, str]] = set()
+
+        def keep(estimates: list["Calibration"], kept: set[Any] = kept) -> None:
+            store.write(estimates)
+            kept.update((estimate.as_of, estimate.model) for estimate in estimates)
+            tell_finished(_KEPT)
+            context.log.info(f"{finished} of {total} dates")
+
+        made = _estimated(wanted, known.folder, market_data, days, laboratory.threads, keep)
+        rest = [e for day in days for e in made[day] if (e.as_of, e.model) not in kept]
+        store.write(rest)
+        tell_finished(len(days) - len({day for day, _ in kept}))
+        jumps[series] = store.jumps(symbol, timeframe, days)
+        failures[series] = []
         for key, of_key in dates.items():
             estimates = [(day, estimate) for day in of_key for estimate in made[day]]
             failed = [(day, estimate) for day, estimate in estimates if not estimate.ok]
-            failures += [f"{series} {day} {c.model}: {c.reason}" for day, c in failed]
+            failures[series] += [f"{series} {day} {c.model}: {c.reason}" for day, c in failed]
             metadata[key] = {
                 "dagster/partition_row_count": sum(max(len(c.parameters), 1) for _, c in estimates),
                 "dates": len(of_key),
@@ -175,15 +203,22 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
             as_markdown([(series, picture)])
         )
     add_partition_metadata(context, "calibrations", metadata)
-    if failures or jumps:
+    lines = [
+        line for of_series in (failures, jumps) for found in of_series.values() for line in found
+    ]
+    if lines:
         # One message: every message is a transaction of Dagster's log.
-        context.log.warning("\n".join([*failures, *jumps]))
+        context.log.warning("\n".join(lines))
+    touched = grouped(context.partition_keys, "series")
+    enough = load_automation(project).checks.failed_calibrations
     return dg.MaterializeResult(
         check_results=[
             _warning(
-                _ANSWERED, failures, load_automation(laboratory.project).checks.failed_calibrations
-            ),
-            _warning(_STEADY, jumps),
+                spec,
+                with_standing_findings(context, spec, found, touched=touched, known=known.keys),
+                allowed,
+            )
+            for spec, found, allowed in ((_ANSWERED, failures, enough), (_STEADY, jumps, 0))
         ]
     )
 
@@ -205,8 +240,12 @@ def _estimated(
     market_data: "StoredMarketData",
     dates: list[datetime.date],
     workers: int,
+    keep: Callable[[list["Calibration"]], None],
 ) -> dict[datetime.date, list["Calibration"]]:
-    """Estimate every model of a series as of every date; what data are missing fails its models."""
+    """Estimate every model of a series as of every date; what data are missing fails its models.
+
+    What bars give is handed to `keep` as soon as it is there, so many dates at once.
+    """
     from engine.calibration import Calibration, calibrate_dates, data_of, try_calibrate
     from mc_assets.market_data.option_quotes import OptionQuotes
     from mc_assets.series_models import calibrated_models, load_models
@@ -268,10 +307,15 @@ def _estimated(
             fail(model, error)
         histories = []
     for history, days in histories:
+        fresh: list[Calibration] = []
         for found in calibrate_dates(history, days, bar_models, options=options, workers=workers):
             if found.model == "heston" and quotes is not None and quotes.on(found.as_of):
                 found = quotes.calibration("heston", found.as_of)
             made[found.as_of].append(found)
+            fresh.append(found)
+            if len(fresh) == _KEPT * len(bar_models) < len(days) * len(bar_models):
+                keep(fresh)
+                fresh = []
     for model in quote_models:
         assert quotes is not None
         for day in dates:
@@ -288,8 +332,11 @@ def _estimated(
     return made
 
 
-def _warning(spec: dg.AssetCheckSpec, found: list[str], allowed: int = 0) -> dg.AssetCheckResult:
+def _warning(
+    spec: dg.AssetCheckSpec, findings: Mapping[str, Sequence[str]], allowed: int
+) -> dg.AssetCheckResult:
     """Fail a check with a warning if more was found than is allowed, saying the first twenty."""
+    found = [line for lines in findings.values() for line in lines]
     return dg.AssetCheckResult(
         check_name=spec.name,
         passed=len(found) <= allowed,
@@ -299,5 +346,6 @@ def _warning(spec: dg.AssetCheckSpec, found: list[str], allowed: int = 0) -> dg.
             "count": len(found),
             "allowed": allowed,
             "found": "\n".join(found[:20]) or "nothing",
+            **by_unit(findings),
         },
     )

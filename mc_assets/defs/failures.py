@@ -15,15 +15,19 @@ __all__ = ["failures_told", "why_failed"]
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Says of each failed run what failed and why: in the log, and by mail and webhook where "
-        "`notify` of `automation.yaml` says so. Runs of a terminal are told there."
+        "`notify` of `automation.yaml` says so. A terminal's runs are told there and on their page."
     ),
 )
 def failures_told(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Tell of one failed run."""
     run = context.dagster_run
-    if IS_TERMINAL.items() <= run.tags.items():
+    of_terminal = IS_TERMINAL.items() <= run.tags.items()
+    unsaid = "it was stopped in its terminal" if of_terminal else context.failure_event.message
+    reason = why_failed(context.instance, run.run_id) or unsaid or "?"
+    # The last event of the run's page, below Dagster's own trace.
+    context.instance.report_engine_event(f"Why it failed: {reason}", run)
+    if of_terminal:
         return dg.SkipReason("a run of a terminal, which was told there")
-    reason = why_failed(context.instance, run.run_id) or context.failure_event.message or "?"
     night = run.tags.get("mc/night")
     what = f"{run.job_name} of the night {night}" if night else run.job_name
     if run.asset_selection:
@@ -31,8 +35,6 @@ def failures_told(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         what = f"{assets}{f' of the night {night}' if night else ''}"
     notice = Notice(f"{what} failed", reason, run.run_id)
     context.log.error(f"{notice.subject}: {notice.text}")
-    # The last event of the run's page, below Dagster's own trace.
-    context.instance.report_engine_event(f"Why it failed: {reason}", run)
     settings = load_automation(Project.from_environment()).notify
     for problem in send_notice(notice, settings):
         context.log.error(problem)
@@ -52,11 +54,25 @@ def why_failed(instance: dg.DagsterInstance, run_id: str) -> str:
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            if error is not None:
-                errors.append(" ".join(error.message.split()))
+            if error is not None and error.cls_name != "DagsterExecutionInterruptedError":
+                errors.append(_sentence(" ".join(error.message.split())))
             continue
         found = event.asset_check_evaluation_data
         if not found.passed and found.severity == dg.AssetCheckSeverity.ERROR:
             name = f"{found.asset_key.to_user_string()}: {found.check_name}"
             checks.append(f"{name}: {' '.join((found.description or '').split())}")
     return "; ".join(checks or errors)
+
+
+def _sentence(message: str) -> str:
+    """Return what an error of this project says, without its class; of others the class says more.
+
+    Examples
+    --------
+    >>> _sentence("engine.errors.Refusal: seeds: found 0, allowed 1 or more")
+    'seeds: found 0, allowed 1 or more'
+    >>> _sentence("ZeroDivisionError: division by zero")
+    'ZeroDivisionError: division by zero'
+    """
+    kind, _, text = message.partition(": ")
+    return text if kind.startswith(("engine.", "mc_assets.")) and text else message

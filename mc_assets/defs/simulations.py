@@ -17,7 +17,9 @@ from mc_assets.defs.launchpad import configured, launchpad_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import grouped, study_seed_blocks
 from mc_assets.defs.previews import rows_preview
+from mc_assets.defs.standing_findings import by_unit, with_standing_findings
 from mc_assets.defs.study_files import study_files
+from mc_assets.offered_studies import STUDIES
 from mc_assets.project import Project
 from mc_assets.resources import Laboratory
 from mc_assets.step_progress import tell
@@ -36,8 +38,8 @@ _PREVIEWED = 50_000
 _NOT_FAILED = dg.AssetCheckSpec(
     "few_simulations_failed",
     asset="simulations",
-    description="No larger share of a study's simulations failed than `checks.failed_share` of "
-    "`automation.yaml` allows; the first error is named.",
+    description="No larger share of any study's simulations failed in its last run than "
+    "`checks.failed_share` of `automation.yaml` allows; the first error is named.",
 )
 
 
@@ -103,7 +105,7 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
     executor = executor_named(config.executor)
     workers = config.workers or laboratory.workers or "auto"
     manifests: list[Manifest] = []
-    failing: list[str] = []
+    failing: dict[str, list[str]] = {}
     allowed = load_automation(project).checks.failed_share
     for name, keys in grouped(context.partition_keys, "study").items():
         rows = failed = 0
@@ -155,20 +157,32 @@ def simulations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Ma
             failed += result.failed
             seconds += result.seconds
         if failed > allowed * rows:
-            failing.append(
+            failing[name] = [
                 f"{name}: {failed:,} of {rows:,} simulations failed; {result.first_error}"
-            )
+            ]
         context.log.info(f"{name}: {rows:,} simulations in {seconds:.2f} s, {failed} failed")
+    findings = with_standing_findings(
+        context,
+        _NOT_FAILED,
+        failing,
+        touched=grouped(context.partition_keys, "study"),
+        known=context.instance.get_dynamic_partitions(STUDIES),
+    )
+    lines = [line for found in findings.values() for line in found]
     return dg.MaterializeResult(
         # One for all partitions of the run: that is what Dagster takes.
         data_version=dg.DataVersion(manifests_hash(manifests)),
         check_results=[
             dg.AssetCheckResult(
                 check_name=_NOT_FAILED.name,
-                passed=not failing,
+                passed=not findings,
                 severity=dg.AssetCheckSeverity.WARN,
-                description="\n".join(failing[:20]) or None,
-                metadata={"allowed_share": allowed, "studies": len(failing)},
+                description="\n".join(lines[:20]) or None,
+                metadata={
+                    "allowed_share": allowed,
+                    "studies": len(findings),
+                    **by_unit(findings),
+                },
             )
         ],
     )

@@ -1,6 +1,6 @@
 """Source realism: how far each calibrated model's paths are from the bars they imitate."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,7 +15,7 @@ from mc_assets.defs.launchpad import configured, launchpad_schema
 from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partition_metadata import add_partition_metadata
 from mc_assets.defs.partitions import declared, grouped, series_periods
-from mc_assets.project import Project
+from mc_assets.defs.standing_findings import by_unit, with_standing_findings
 from mc_assets.realism_table import REALISM_SCHEMA
 from mc_assets.resources import Laboratory
 
@@ -59,6 +59,17 @@ _MODELS = tuple(
 )
 
 
+_LOOKS = {
+    model: dg.AssetCheckSpec(
+        f"{model}_looks_like_history",
+        asset="source_realism",
+        description=f"Paths of {model} reproduce enough of the statistics, in the last run of each "
+        "series.",
+    )
+    for model in _MODELS
+}
+
+
 @dg.asset(
     group_name="calibrate",
     kinds={"numba", "parquet"},
@@ -68,14 +79,7 @@ _MODELS = tuple(
     deps=[calibrations],
     pool="source_realism",
     metadata=column_schema(REALISM_SCHEMA, _DESCRIPTIONS),
-    check_specs=[
-        dg.AssetCheckSpec(
-            f"{model}_looks_like_history",
-            asset="source_realism",
-            description=f"Paths of {model} reproduce enough of the statistics.",
-        )
-        for model in _MODELS
-    ],
+    check_specs=list(_LOOKS.values()),
     config_schema=launchpad_schema(DatesConfig),
     description=(
         "Volatility, tails, autocorrelation, leverage, drawdowns and distances of simulated "
@@ -108,6 +112,12 @@ def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) ->
         ]
         try:
             dates = dates_of_series(project.data, series, keys, config.dates)
+        except ValueError as error:
+            if config.dates:
+                raise
+            refused.append(f"{series}: {error}")
+            continue
+        try:
             at = {day: key for key, of_key in dates.items() for day in of_key}
             histories = list(market_data.bars_as_of(symbol, timeframe, list(at)))
         except ValueError as error:
@@ -141,25 +151,47 @@ def source_realism(context: dg.AssetExecutionContext, laboratory: Laboratory) ->
     if refused:
         context.log.warning("Not compared:\n" + "\n".join(refused))
     return dg.MaterializeResult(
-        check_results=list(_checks(reports, project)),
+        check_results=list(
+            _checks(
+                context, reports, load_automation(project).checks.realism_score, known=known.keys
+            )
+        ),
         metadata={"not_compared": "\n".join(refused[:20]) or "nothing"},
     )
 
 
-def _checks(reports: list["RealismReport"], project: Project) -> Iterator[dg.AssetCheckResult]:
-    enough = load_automation(project).checks.realism_score
-    for model in _MODELS:
+def _checks(
+    context: dg.AssetExecutionContext,
+    reports: list["RealismReport"],
+    enough: float,
+    *,
+    known: Collection[str],
+) -> Iterator[dg.AssetCheckResult]:
+    touched = grouped(context.partition_keys, "series")
+    for model, spec in _LOOKS.items():
         own = [report for report in reports if report.model == model]
-        poor = [report for report in own if report.score < enough]
-        missed = "\n".join(
-            f"{r.symbol}@{r.timeframe} {r.as_of}: score {r.score:.2f}, misses {', '.join(r.missed)}"
-            for r in own
-            if r.missed
-        )
+        poor: dict[str, list[str]] = {}
+        for report in own:
+            if report.score < enough:
+                unit = f"{report.symbol}@{report.timeframe}"
+                poor.setdefault(unit, []).append(_told(report))
+        found = with_standing_findings(context, spec, poor, touched=touched, known=known)
+        before = [line for unit, lines in found.items() if unit not in touched for line in lines]
+        missed = "\n".join([*(_told(report) for report in own if report.missed), *before])
         yield dg.AssetCheckResult(
-            check_name=f"{model}_looks_like_history",
-            passed=not poor,
+            check_name=spec.name,
+            passed=not found,
             severity=dg.AssetCheckSeverity.WARN,
             description=missed or None,
-            metadata={"enough": enough, "compared": len(own), "missed": missed or "nothing"},
+            metadata={
+                "enough": enough,
+                "compared": len(own),
+                "missed": missed or "nothing",
+                **by_unit(found),
+            },
         )
+
+
+def _told(report: "RealismReport") -> str:
+    where = f"{report.symbol}@{report.timeframe} {report.as_of}"
+    return f"{where}: score {report.score:.2f}, misses {', '.join(report.missed)}"

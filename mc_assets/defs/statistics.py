@@ -13,6 +13,8 @@ from mc_assets.defs.materialized import Materialized
 from mc_assets.defs.partitions import studies
 from mc_assets.defs.previews import best_metadata, headline_preview, study_picture_of
 from mc_assets.defs.simulations import simulations
+from mc_assets.defs.standing_findings import by_unit, with_standing_findings
+from mc_assets.offered_studies import STUDIES
 from mc_assets.resources import Laboratory
 from mc_assets.step_progress import counted
 from mc_assets.study_tables import written_statistics_version
@@ -83,12 +85,12 @@ def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Mat
     """Estimate the statistics of this run's studies."""
     from mc_assets.study_tables import read_warnings, write_statistics
 
-    sentences: list[str] = []
+    warned: dict[str, list[str]] = {}
     for study in counted(context.partition_keys, "studies"):
         begin = time.perf_counter()
         table = write_statistics(laboratory.project.data, study)
         found = read_warnings(laboratory.project.data, study)["sentence"]
-        sentences += [f"{study}: {sentence}" for sentence in found]
+        warned[study] = [f"{study}: {sentence}" for sentence in found]
         context.add_asset_metadata(
             {
                 "dagster/partition_row_count": table.height,
@@ -100,12 +102,24 @@ def statistics(context: dg.AssetExecutionContext, laboratory: Laboratory) -> Mat
             asset_key="statistics",
             partition_key=study,
         )
+    findings = with_standing_findings(
+        context,
+        _BELIEVABLE,
+        warned,
+        touched=context.partition_keys,
+        known=context.instance.get_dynamic_partitions(STUDIES),
+    )
+    sentences = [sentence for found in findings.values() for sentence in found]
     check = dg.AssetCheckResult(
         check_name=_BELIEVABLE.name,
         passed=not sentences,
         severity=dg.AssetCheckSeverity.WARN,
         description="\n".join(sentences[:20]) or None,
-        metadata={"count": len(sentences), "found": "\n".join(sentences[:20]) or "nothing"},
+        metadata={
+            "count": len(sentences),
+            "found": "\n".join(sentences[:20]) or "nothing",
+            **by_unit(findings),
+        },
     )
     return dg.MaterializeResult(
         check_results=[check], data_version=_version(laboratory, context.partition_keys)

@@ -186,12 +186,16 @@ class BarStore:
         return read_parquet(self.root, self.path(symbol, timeframe, year))
 
     def years_without(self, symbol: str, timeframe: str, columns: Iterable[str]) -> set[int]:
-        """Years of a series that lack one of its columns."""
-        wanted = {*columns}
+        """Years of a series that are whole and lack one of its columns."""
+        wanted, verified = {*columns}, verified_files(self.root)
+        paths = {
+            year: self.path(symbol, timeframe, year)
+            for year in (self.years(symbol, timeframe) if wanted else ())
+        }
         return {
             year
-            for year in (self.years(symbol, timeframe) if wanted else ())
-            if not wanted <= {*pl.read_parquet_schema(self.path(symbol, timeframe, year))}
+            for year, path in paths.items()
+            if verified.damage(path) is None and not wanted <= {*pl.read_parquet_schema(path)}
         }
 
     def damages(self, symbol: str, timeframe: str) -> list[tuple[int, DamagedFile]]:

@@ -73,7 +73,7 @@ def calibration_picture(table: pl.DataFrame, title: str) -> bytes:
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
         if len(dates) > 1:
-            locator = _DATES.AutoDateLocator(minticks=2, maxticks=4)
+            locator = _DATES.AutoDateLocator(minticks=2, maxticks=5)
             axes.xaxis.set_major_locator(locator)
             axes.xaxis.set_major_formatter(_DATES.ConciseDateFormatter(locator))
     for axes in panels[len(names) :]:

@@ -11,7 +11,7 @@ import polars as pl
 from engine.jobs.lineage import CalibrationLineage
 from engine.plots.page import table
 from mc_assets.estimate_text import interval_pair
-from mc_assets.headlines import ERROR_KINDS, Headline, headlines_in
+from mc_assets.headlines import ERROR_KINDS, Headline, headlines_in, saved_sentence
 from mc_assets.reports.material import Material
 from mc_assets.warning_sentences import warning_sentences
 
@@ -165,11 +165,13 @@ def _errors(material: Material) -> str:
     first = [headline.statistic for headline in headlines_in(material.statistics)[:1]]
     rows = material.statistics.filter(pl.col("statistic").is_in(first))
     said = dict(rows.select("what_to_run", "dominant").iter_rows())
-    return "".join(
+    sentences = [
         f"Largest part, {ERROR_KINDS[kind]}: {html.escape(words)}. "
         for words, kind in said.items()
         if words is not None
-    )
+    ]
+    saved = saved_sentence(material.statistics)
+    return "".join([*sentences, f"{saved[0].upper()}{saved[1:]}. " if saved else ""])
 
 
 def warnings_of(material: Material) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from engine.errors import Refusal
 from mc_assets.answers.json_values import plain
+from mc_assets.service.asked import project_relative
 from mc_assets.service.callers import Reader
 from mc_assets.service.problems import PROBLEMS
 from mc_assets.service.requests import SqlRequest
@@ -33,6 +34,11 @@ class Rows(BaseModel):
 
     rows: list[dict[str, Any]] = Field(examples=[[{"study": "sma_crossover_gbm", "sharpe": 0.4}]])
     complete: bool = Field(description="Whether these are all that there are.")
+    left_out: list[str] = Field(
+        default_factory=list,
+        description="Damaged files whose rows are not among them; absent where there are none.",
+        examples=[["data/trades/0f/part-00.parquet is damaged; its part is left out"]],
+    )
 
 
 @router.get("/v1/data/series", responses=TABLE, tags=["data"])
@@ -122,16 +128,17 @@ def get_tables(request: Request, caller: Reader) -> dict[str, Any]:
     return {"tables": plain(describe_tables(service_of(request).project))}
 
 
-@router.post("/v1/sql", tags=["sql"])
+@router.post("/v1/sql", tags=["sql"], response_model_exclude_defaults=True)
 def ask_sql(request: Request, asked: SqlRequest, caller: Reader) -> Rows:
     """Ask the tables in SQL: one statement that reads, with limits of memory and time."""
     from mc_assets.answers.bounded import bounded_rows
-    from mc_assets.answers.tables import ask_tables
+    from mc_assets.answers.tables import ask_tables, left_out
 
     project = service_of(request).project
     found = ask_tables(project, asked.query, flat=True, rows=asked.limit + 1)
     bounded = bounded_rows(found, asked.limit)
-    return Rows(rows=bounded.rows, complete=bounded.complete)
+    damages = [project_relative(project, sentence) for sentence in left_out(project)]
+    return Rows(rows=bounded.rows, complete=bounded.complete, left_out=damages)
 
 
 def _table(

@@ -163,6 +163,18 @@ def test_what_cannot_be_read_is_one_sentence(frame: Any, sentence: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_rows_of_a_table_without_a_symbol_are_those_of_the_frame() -> None:
+    with pytest.raises(Refusal, match=r"^frame row 3: found a price that is missing"):
+        mc.Bars.from_frame(changed(3, "Close", np.nan))
+
+
+def test_a_series_of_pandas_is_closes() -> None:
+    closes = prices()["Close"]
+    found = mc.Bars.from_frame(closes.rename(None), symbol="X")
+    assert found.data_hash == mc.Bars.from_frame(closes.to_frame(), symbol="X").data_hash
+    assert found.close.tolist() == closes.tolist()
+
+
 def test_a_row_without_any_price_is_no_row() -> None:
     frame = prices()
     frame.iloc[4] = np.nan
@@ -198,6 +210,10 @@ def test_a_table_stands_for_bars_in_a_backtest_a_bootstrap_a_calibration_and_a_s
     drawn = [mc.Bootstrap(given).paths(seeds=[1], steps=9).close for given in (frame, bars)]
     np.testing.assert_array_equal(*drawn)
     assert mc.calibrate("gbm", frame).parameters == mc.calibrate("gbm", bars).parameters
+    with pytest.raises(
+        Refusal, match=r'^model: found a DataFrame, allowed a name; `mc.calibrate\("g'
+    ):
+        mc.calibrate(frame, "gbm")  # type: ignore[arg-type]
     study = mc.Study("own", frame, "sma_crossover", chosen, seeds=1, warm_up=0)
     (row,) = study.run(workers=1).to_pandas().to_dict("records")
     assert row["net_pnl"] == of_bars.metrics["net_pnl"]

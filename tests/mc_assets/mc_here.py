@@ -84,7 +84,8 @@ def _process_state(
 ) -> Iterator[None]:
     """What a new process would start with; afterwards everything is as before."""
     environment, program, working = dict(os.environ), sys.argv, Path.cwd()
-    interrupt, thresholds = signal.getsignal(signal.SIGINT), gc.get_threshold()
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    thresholds = gc.get_threshold()
     definitions = _taken_out()
     os.environ.update(places)
     sys.argv = ["mc", *arguments]
@@ -101,7 +102,8 @@ def _process_state(
         os.environ.clear()
         os.environ.update(environment)
         gc.set_threshold(*thresholds)
-        signal.signal(signal.SIGINT, interrupt)
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
 
 
 def _taken_out() -> dict[str, ModuleType]:

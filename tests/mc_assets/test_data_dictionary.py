@@ -188,6 +188,7 @@ def test_files_without_rows_have_the_columns_of_those_with_rows(filled: Project)
         "overfitting",
         "study_warnings",
         "attribution",
+        "rare_events",
         "lineage",
     ):
         (file,) = (filled.data / name).glob("*.parquet")

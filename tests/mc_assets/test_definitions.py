@@ -123,6 +123,19 @@ def test_one_chain_stands_for_the_nights_and_no_clock_beside_it() -> None:
     assert not list(defs.schedules or [])
 
 
+def test_the_events_of_a_run_are_on_its_page_and_not_in_the_terminal(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    @dg.op
+    def fails() -> None:
+        raise ValueError("on purpose")
+
+    job = dg.GraphDefinition("job", node_defs=[fails]).to_job()
+    # Imported, the definitions of the project see to it.
+    assert not job.execute_in_process(raise_on_error=False).success
+    assert capfd.readouterr() == ("", "")
+
+
 def test_loading_the_definitions_compiles_nothing_and_scans_nothing() -> None:
     code = (
         "import mc_assets.definitions, sys; "

@@ -54,6 +54,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Pa
     return tmp_path
 
 
+TINY = """
+name: tiny
+source: {model: gbm, steps: 20}
+strategy: {name: sma_crossover, parameters: {fast: [2, 3], slow: [5, 6]}}
+seeds: 4
+search: {method: grid, objective: {maximise: mean_net_pnl}, seed: 1}
+"""
+
+
 def _mc(*arguments: str) -> str:
     ran = CliRunner().invoke(app, list(arguments))
     assert ran.exit_code == 0, (ran.exception, ran.output)
@@ -186,6 +195,32 @@ def test_a_command_that_asks_for_nothing_or_too_much_says_so(
 ) -> None:
     ran = CliRunner().invoke(app, ["optimise", "run", *arguments])
     assert sentence in str(ran.exception)
+
+
+def test_experiments_beside_the_project_and_beside_its_data_are_listed_and_ranked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MC_HOME", str(folder))
+    for name in ("data/reports/kept", "reports/experiment_001", "elsewhere/third"):
+        store_experiment(folder / name)
+    assert {
+        row["folder"].rpartition("/")[2] for row in json.loads(_mc("experiments", "--json"))
+    } == {
+        "kept",
+        "experiment_001",
+    }
+    ranked = json.loads(_mc("leaderboard", "--json", "--folder", str(folder / "elsewhere")))
+    assert len(ranked) * 2 == len(json.loads(_mc("leaderboard", "--json")))
+
+
+def test_another_search_takes_the_folder_only_when_told_to(folder: Path) -> None:
+    (folder / "tiny.yaml").write_text(TINY)
+    _mc("optimise", "run", str(folder / "tiny.yaml"))
+    (folder / "tiny.yaml").write_text(TINY.replace("seed: 1", "seed: 2"))
+    ran = CliRunner().invoke(app, ["optimise", "run", str(folder / "tiny.yaml")])
+    assert "differ), allowed an empty folder" in str(ran.exception)
+    assert "; `mc optimise run --replace` begins anew, `--out" in str(ran.exception)
+    assert "parameter sets tried" in _mc("optimise", "run", str(folder / "tiny.yaml"), "--replace")
 
 
 def test_a_leaderboard_of_nothing_says_what_makes_an_experiment(folder: Path) -> None:

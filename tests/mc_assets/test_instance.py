@@ -56,6 +56,18 @@ def test_a_run_orphaned_by_a_crash_is_failed_at_the_next_start(home: Project) ->
         assert _status(home, run_id) == dg.DagsterRunStatus.FAILURE
 
 
+def test_a_run_that_a_terminal_made_and_never_began_is_failed_at_the_next_start(
+    home: Project,
+) -> None:
+    with open_instance(home) as instance:
+        of_terminal = instance.create_run_for_job(_nothing, tags=dict(IS_TERMINAL)).run_id
+        # The daemon of a UI begins those that it has made.
+        of_ui = instance.create_run_for_job(_nothing).run_id
+    with using_dagster_home(home):
+        assert _status(home, of_terminal) == dg.DagsterRunStatus.FAILURE
+        assert _status(home, of_ui) == dg.DagsterRunStatus.NOT_STARTED
+
+
 def test_a_run_of_another_living_user_is_left_alone(home: Project) -> None:
     with using_dagster_home(home):
         run_id = _orphan(home)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import dagster as dg
 import polars as pl
 import pytest
 
@@ -13,7 +15,7 @@ from engine.calendar import BarCalendar
 from mc_assets import market_data, pipeline
 from mc_assets import steps as steps_module
 from mc_assets.periods import period_of
-from mc_assets.pipeline import PipelineError, run_pipeline
+from mc_assets.pipeline import PipelineError, PipelineStopped, run_pipeline, run_step
 from mc_assets.project import Project
 from mc_assets.steps import Step, calibration_steps
 
@@ -47,6 +49,20 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> list[str]:
     monkeypatch.setattr(pipeline, "run_step", run_step)
     monkeypatch.setenv("MC_DATA", str(tmp_path))
     return titles
+
+
+def test_a_stop_that_dagster_forgot_still_stops_what_would_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def execute_here(*_: object, **__: object) -> object:
+        before = signal.signal(signal.SIGINT, lambda *_: None)
+        signal.raise_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
+        return object()
+
+    monkeypatch.setattr("mc_assets.own_runs.execute_here", execute_here)
+    with pytest.raises(PipelineStopped, match="the same command goes on from there"):
+        run_step(Step("one", ["bars"]), cast("dg.DagsterInstance", None))
 
 
 def test_a_series_that_fails_loses_no_other_but_nothing_is_built_on_it(ran: list[str]) -> None:

@@ -66,6 +66,20 @@ def test_what_a_study_names_stays(mc: Run, folder: Path) -> None:
     assert rows(folder, "two").equals(before[1])
 
 
+def test_a_study_goes_with_its_statistics_and_with_what_is_damaged(mc: Run, folder: Path) -> None:
+    mc("run", "one")
+    mc("sql", "SELECT 1")  # publishes, and writes the statistics that were missing
+    part = next((folder / "data" / "simulations").rglob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:-1])
+    (folder / "studies" / "one.yaml").unlink()
+    mc("prune", "one", "--yes")
+    assert not [*(folder / "data").glob("*/one.parquet")]
+    assert not part.exists()
+    assert json.loads(mc("verify", "--json"))["damaged"] == []
+    count = mc("sql", "SELECT count(*) AS n FROM statistics", "--json")
+    assert json.loads(count) == [{"n": 0}]
+
+
 def test_a_dry_run_is_what_happens_unless_it_is_confirmed(mc: Run, folder: Path) -> None:
     mc("run", "one")
     before = {path for path in (folder / "data" / "simulations").rglob("*") if path.is_file()}

@@ -77,16 +77,21 @@ def test_an_open_reader_neither_blocks_nor_sees_a_publication(home: Project) -> 
 HOLDING = """
 import duckdb, sys
 with duckdb.connect(sys.argv[1]) as connection:
+    connection.execute(sys.argv[2])
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
-def test_a_question_is_answered_while_another_program_holds_the_file(home: Project) -> None:
+@pytest.mark.parametrize("writes", ["SELECT 1", "CREATE TABLE own AS SELECT 1"])
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_question_is_answered_while_another_program_holds_the_file(
+    home: Project, writes: str, killed: bool
+) -> None:
     _write(home, [1])
     publish_warehouse(home)
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDING, str(home.warehouse)],
+        [sys.executable, "-c", HOLDING, str(home.warehouse), writes],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as other:
@@ -94,10 +99,16 @@ def test_a_question_is_answered_while_another_program_holds_the_file(home: Proje
         assert other.stdout.readline() == b"held\n"
         asked = "SELECT count(*) AS n FROM b_first"
         assert query_warehouse(home, asked)["n"].to_list() == [1]
+        if killed:  # what it wrote stays beside the file
+            other.kill()
+            assert query_warehouse(home, asked)["n"].to_list() == [1]
         _write(home, [1, 2])
         refresh_warehouse(home)
         assert query_warehouse(home, asked)["n"].to_list() == [2]
         other.communicate()
+    assert other.returncode == (-9 if killed else 0)
+    assert refresh_warehouse(home) is False
+    assert query_warehouse(home, asked)["n"].to_list() == [2]
 
 
 def test_a_failed_publication_keeps_the_old_file_and_leaves_nothing_behind(home: Project) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 import warnings
@@ -14,6 +16,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import engine as mc
+from engine.errors import Refusal
 
 SMALL: dict[str, Any] = {"features": ["return_1", "rsi_3"], "steps": 12}
 
@@ -149,3 +152,31 @@ def test_an_account_at_ruin_terminates() -> None:
 def test_a_setting_that_cannot_be_is_one_sentence(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(mc.Refusal, match=sentence):
         mc.make_env("mes_daily", steps=20, features=["close"], **settings)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+@pytest.mark.parametrize("num_envs", [None, 2])
+def test_a_copy_has_its_own_memory_and_goes_on_with_the_seeds(copied: Any, num_envs: Any) -> None:
+    env = mc.make_env("mes_daily", num_envs=num_envs, **SMALL)
+    action = 1 if num_envs is None else np.ones(num_envs, dtype=np.int64)
+    env.reset(seed=3)
+    seen, *_ = env.step(action)
+    copied_env = copied(env)
+    with pytest.raises(Refusal, match="call `reset`"):
+        copied_env.step(action)
+    # What the one does moves nothing of the other.
+    copied_env.reset(seed=70)
+    copied_env.step(action)
+    assert (env.step(action)[0] == _third(env.batch.settings.market, num_envs, action)).all()
+    mine, theirs = env.reset()[1], copied(env).reset()[1]
+    assert np.all(mine["seed"] + env.batch.count == theirs["seed"])
+    assert (env.reset(seed=3)[0] == copied_env.reset(seed=3)[0]).all()
+    assert (env.step(action)[0] == seen).all()
+    assert (copied_env.step(action)[0] == seen).all()
+
+
+def _third(market: str, num_envs: int | None, action: Any) -> Any:
+    env = mc.make_env(market, num_envs=num_envs, **SMALL)
+    env.reset(seed=3)
+    env.step(action)
+    return env.step(action)[0]

@@ -110,17 +110,38 @@ def test_an_episode_is_scored_at_its_end() -> None:
     assert rewards[-1] == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_differential_sharpe_ratio_is_that_of_the_paper() -> None:
+def test_changes_of_the_sharpe_ratio_sum_to_the_ratio_of_the_episode() -> None:
     rewards, equity, _, _ = episode(mc.DifferentialSharpe(rate=0.05))
     first = second = 0.0
+    for change in np.diff(equity) / equity[:-1]:
+        first, second = first + 0.05 * (change - first), second + 0.05 * (change**2 - second)
+    assert 0.05 * sum(rewards) == pytest.approx(first / np.sqrt(second - first**2), rel=1e-9)
+
+
+def test_changes_of_the_sharpe_ratio_are_the_papers_derivative_where_its_moments_move_slowly() -> (
+    None
+):
+    rate = 1e-5
+    rewards, equity, _, _ = episode(mc.DifferentialSharpe(rate=rate))
+    first = second = 0.0
+    compared = 0
     for place, change in enumerate(np.diff(equity) / equity[:-1]):
-        variance = second - first**2
         up_1, up_2 = change - first, change**2 - second
-        expected = 0.0
-        if variance > 1e-18:
-            expected = (second * up_1 - 0.5 * first * up_2) / variance**1.5
-        assert rewards[place] == pytest.approx(expected, rel=1e-6, abs=1e-12)
-        first, second = first + 0.05 * up_1, second + 0.05 * up_2
+        if place > 100:
+            derivative = (second * up_1 - 0.5 * first * up_2) / (second - first**2) ** 1.5
+            assert rewards[place] == pytest.approx(derivative, rel=0.05, abs=1.0)
+            compared += 1
+        first, second = first + rate * up_1, second + rate * up_2
+    assert compared > 10
+
+
+def test_a_small_return_after_an_idle_stretch_does_not_outweigh_the_episode() -> None:
+    env = mc.make_env("mes_daily", reward="differential_sharpe", features=["close"], steps=60)
+    env.reset(seed=1)
+    actions = [0] * 20 + [1] * 38
+    rewards = [env.step(action)[1] for action in actions]
+    # A lone return moves the ratio by the square root of its weight at most.
+    assert 0.0 < max(map(abs, rewards)) < 3.0 / np.sqrt(0.01)
 
 
 def test_the_drawdown_penalty_sums_to_the_maximum_drawdown() -> None:

@@ -20,6 +20,7 @@ from engine.execution import Execution
 from engine.execution.layout import EVENT_NAMES, MARGIN_CALLS, ORDER_ROWS, TRADE_ROWS
 from engine.strategies import prepare_strategy
 from engine.testing import SCRIPT_FIELDS, Scripted, order_scripts
+from tests.engine.session_stamps import bars_of_sessions
 
 FIELDS = BAR_FIELDS + SCRIPT_FIELDS
 BARS = 60
@@ -48,6 +49,7 @@ class Order:
     since: int = 0  # bars after it move a stop that trails
     group: int = 0  # its fill cancels the others of it
     reduces: bool = False  # an exit: at most what is held, and gone with it
+    opens_at: float = -1.0  # the bar at whose open alone it fills
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Twin:
     bars: np.ndarray  # (fields, bars)
     settings: Execution
     stamps: np.ndarray | None = None
+    ends: np.ndarray | None = None  # last bar of the session of each; infinite: behind them
     cash: float = 0.0
     lots: list[Lot] = field(default_factory=list)
     book: list[Order] = field(default_factory=list)
@@ -132,6 +135,12 @@ class Twin:
                 due = order.kind == "on_close" and order.last_bar <= t
                 if due and order in self.book:
                     self.fill(order, self.bars[3, t], t, "close")
+            if self.settings.flat_at == "close" and self.last_of_day(t) == t:
+                if self.held:
+                    self.add("market", 0.0, target=True, forced=True)
+                    self.fill(self.book[-1], self.bars[3, t], t, "close")
+                for order in list(self.book):
+                    self.leave(order, t, "expired")
             for order in list(self.book):
                 order.born = ""
                 if order.last_bar <= t:
@@ -139,6 +148,12 @@ class Twin:
             self.decide(t)
             curve[t] = self.equity(self.bars[3, t])
         return curve
+
+    def last_of_day(self, t: int) -> float:
+        """Last bar of the session of bar `t`; of days each bar is one."""
+        if self.ends is None:
+            return t
+        return self.ends[t] if t < len(self.ends) else math.inf
 
     def finance(self, t: int) -> None:
         charge = 0.0
@@ -164,7 +179,7 @@ class Twin:
 
     def at_open(self, t: int) -> None:
         for order in list(self.book):
-            if order not in self.book or order.kind == "on_close":
+            if order not in self.book or order.kind == "on_close" or order.opens_at > t:
                 continue
             price = self.bars[0, t]
             buys = self.buys(order)
@@ -247,7 +262,10 @@ class Twin:
             start, end = stations[leg : leg + 2]
             now, here = 0.0, start
             while True:
-                found = [self.meeting(order, leg, start, end, now, here) for order in self.book]
+                found = [
+                    None if order.opens_at > t else self.meeting(order, leg, start, end, now, here)
+                    for order in self.book
+                ]
                 # Buys before sells, market orders before both.
                 share, _, place = min(
                     ((*item, place) for place, item in enumerate(found) if item),
@@ -255,8 +273,9 @@ class Twin:
                 )
                 crossed = self.crossing_from(now, start, end) if leg else None
                 if crossed is not None and crossed < share:
-                    here = start + crossed * (end - start)
-                    now = max(now, (here - start) / (end - start)) if end != start else now
+                    here = self.on_tick(start + crossed * (end - start), self.held < 0.0)
+                    if end != start:
+                        now = min(max(now, (here - start) / (end - start)), 1.0)
                     self.liquidate(t, here, "stop")
                     continue
                 if place < 0:
@@ -348,6 +367,7 @@ class Twin:
 
     def liquidate(self, t: int, price: float, moment: str) -> None:
         self.margin_calls += 1
+        price = self.on_tick(price, self.held < 0.0)  # against the account
         for order in list(self.book):
             self.leave(order, t, "cancelled")
         self.add("market", 0.0, target=True, forced=True)
@@ -357,7 +377,8 @@ class Twin:
 
     def decide(self, t: int) -> None:
         action, units, limit, stop, take, loss, tif = self.bars[5:, t]
-        until = t + 1 if tif == -1 else (t + 1 if tif == 0 else t + tif)
+        session = self.last_of_day(t + 1)
+        until = t + 1 if tif == -1 else (session if tif == 0 else t + tif)
         exits = {"take": take, "loss": loss}
         timed = {"last_bar": until, "immediate": tif == -1, **exits}
         if action == 1:
@@ -405,13 +426,14 @@ class Twin:
             stop = close + away if units > 0 else close - away
             self.add("stop", units, stop=stop, trail=away, since=t, **timed | NO_EXITS)
         elif action == 13:
-            self.add("on_close", units, last_bar=t + 1)
+            self.add("on_close", units, last_bar=session)
         elif action == 14:
             self.add("stop", units, stop=stop, target=True, **timed | NO_EXITS)
         elif action == 15:
             self.add("limit", units, limit=limit, target=True, **timed)
         elif action == 16:
-            self.add("market", units, last_bar=t + 1)  # of days each bar is a session
+            after = self.last_of_day(t) + 1
+            self.add("market", units, last_bar=after, opens_at=after)
         elif action == 17:
             self.add("market", 0.0, target=True)
             self.fill(self.book[-1], self.bars[3, t], t, "close")
@@ -452,7 +474,7 @@ class Twin:
         for item in self.book:
             if item is order:
                 break
-            lapses = item.last_bar < math.inf and item.reduces
+            lapses = item.opens_at >= 0.0 and item.reduces
             if item.kind != "market" or lapses:
                 continue
             if item.target:
@@ -482,7 +504,8 @@ class Twin:
         if units == 0.0 and (in_vain or (order.reduces and order.units * self.held >= 0.0)):
             self.leave(order, t, "cancelled")
             return
-        reason = self.objection(order, units, price, reference, fee)
+        ends = moment == "close" and self.last_of_day(t) == t
+        reason = self.objection(order, units, price, reference, fee, ends)
         if reason:
             self.leave(order, t, f"rejected: {reason}")
             return
@@ -510,7 +533,7 @@ class Twin:
             self.add_exits(opened, order.take, order.loss, order.number, trail, born)
 
     def objection(
-        self, order: Order, units: float, price: float, reference: float, fee: float
+        self, order: Order, units: float, price: float, reference: float, fee: float, ends: bool
     ) -> str:
         held, terms = self.held, self.settings.instrument
         after = self.whole_lots(held + units)
@@ -521,7 +544,7 @@ class Twin:
             return "size_below_lot" if order.units else "invalid"
         if abs(after) <= abs(held) and after * held >= 0:
             return ""
-        if equity <= 0:
+        if equity <= 0 or (ends and self.settings.flat_at == "close"):
             return "halted"
         if after < 0 and not terms.shortable:
             return "not_shortable"
@@ -563,7 +586,10 @@ SETTINGS = (
         cash=20_000.0,
         commission={"per_unit": 0.5, "fixed": 1.0, "minimum": 5.0},
         slippage={"ticks": 2.0},
-        instrument={"initial_margin": 0.25, "maintenance_margin": 0.2, "borrow_rate": 0.05},
+        instrument={
+            **{"initial_margin": 0.25, "maintenance_margin": 0.2, "borrow_rate": 0.05},
+            "tick_size": 0.05,
+        },
         margin_interest=0.08,
     ),
     Execution(
@@ -594,35 +620,61 @@ SETTINGS = (
         cash=4_000.0,
         slippage={"bps": 1.0},
         bracket_rule="tradingview",
-        instrument={"initial_margin": 0.1, "maintenance_margin": 0.08},
+        instrument={"initial_margin": 0.1, "maintenance_margin": 0.08, "tick_size": 0.25},
+    ),
+    Execution(
+        cash=5_000.0,
+        commission={"rate": 0.0005},
+        flat_at="close",
+        instrument={"initial_margin": 0.1, "maintenance_margin": 0.08, "tick_size": 0.1},
     ),
 )
 
 
 # Now and then a night or a weekend lies between two bars.
 STAMPS = np.cumsum(np.where(np.arange(BARS) % 7 == 3, 63, 1)) * 3_600_000_000
+# Hours in New York; Thanksgiving lies among them, with a half day after it. The bars end inside a
+# session.
+HOURS = bars_of_sessions("XNYS", "2023-11-17", "2023-12-01", 60)[3 : 3 + BARS]
+DAYS = HOURS // (24 * 3_600_000_000)
+LAST = np.searchsorted(DAYS, DAYS, side="right") - 1.0
+ENDS = np.where(DAYS[-1] > DAYS, LAST, math.inf)
+# Timestamps, an exchange and its timeframe, last bars of sessions.
+CLOCKS = (
+    (None, None, None, None),
+    (STAMPS, None, None, None),
+    (HOURS, "XNYS", "1h", ENDS),
+)
 
 
 @pytest.fixture(scope="module")
 def engines():
     shape = {"symbols": ("X",), "fields": FIELDS, "steps": BARS, "bars_per_year": 252.0}
     return [
-        prepare_strategy(Scripted, item, record_trades=True, timestamps=stamps, **shape)
-        for stamps in (None, STAMPS)
+        prepare_strategy(
+            Scripted,
+            item,
+            record_trades=True,
+            timestamps=stamps,
+            exchange=exchange,
+            timeframe=timeframe,
+            **shape,
+        )
+        for stamps, exchange, timeframe, _ in CLOCKS
         for item in SETTINGS
     ]
 
 
 @settings(max_examples=8 * settings.default.max_examples, deadline=None)
-@given(script=order_scripts(BARS), choice=st.integers(0, 2 * len(SETTINGS) - 1))
+@given(script=order_scripts(BARS), choice=st.integers(0, len(CLOCKS) * len(SETTINGS) - 1))
 def test_the_event_loop_and_its_twin_agree_bit_for_bit(engines, script, choice: int) -> None:
     engine = engines[choice]
     scratch = engine.scratch(record_orders=True)
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)
     engine.run(np.ascontiguousarray(script[None, None]), np.empty((1, 0)), metrics, status, scratch)
-    stamps = None if choice < len(SETTINGS) else STAMPS
-    twin = Twin(script, SETTINGS[choice % len(SETTINGS)], stamps)
+    stamps, _, _, ends = CLOCKS[choice // len(SETTINGS)]
+    twin = Twin(script, SETTINGS[choice % len(SETTINGS)], stamps, ends)
     curve = twin.run()
     state = scratch.simulation
     log = state.events[: state.counts[ORDER_ROWS]]

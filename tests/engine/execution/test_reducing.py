@@ -17,7 +17,7 @@ from engine.execution.layout import (
     REDUCE,
     UNITS,
 )
-from engine.strategies import Strategy, prepare_strategy
+from engine.strategies import Int, Strategy, backtest, prepare_strategy
 from engine.testing.prices import random_path
 
 BARS = 50
@@ -48,6 +48,12 @@ class Exits(Strategy):
             order.target(-held, limit=bar.price)
         elif first == 3.0:
             order.stop(-2.0 * held, bar.price)
+        elif first == 13.0 and held == 0.0:
+            order.limit(bar.units, bar.price)
+        elif first == 14.0 and held > 0.0:
+            # For all of an entry that may have filled in part only.
+            order.stop(-bar.units, bar.price)
+            order.limit(-bar.units, bar.other)
         elif held != 0.0:
             if first == 4.0:
                 order.limit(size, bar.price)
@@ -174,6 +180,90 @@ def test_exits_placed_with_a_market_entry_that_waits_are_of_what_it_opens(play) 
     engine.run(block, np.empty((1, 0)), metrics, status, scratch)
     assert fills(scratch.simulation) == [(0, 10.0, 100.0), (2, -10.0, 98.0)]
     assert scratch.simulation.positions[0, UNITS] == 0.0
+
+
+LIMIT_ENTRY = (13.0, 10.0, 100.0, 0.0)
+WHOLE_PAIR = (14.0, 10.0, 98.0, 102.0)
+
+
+@pytest.mark.parametrize("rule", ["pessimistic", "tradingview"])
+def test_exits_of_an_entry_that_filled_in_part_are_of_all_of_it(play, rule) -> None:
+    up, down = (100.5, 102.5, 100.2, 101.0), (100.5, 100.8, 97.0, 97.5)
+    quiet = (100.5, 101.0, 100.2, 100.5)
+    rows = [quiet, FLAT, FLAT, up, up, up, down, down]
+    settings = {"volume_limit": 0.1, "bracket_rule": rule}
+    block = script(rows, LIMIT_ENTRY, WHOLE_PAIR)
+    block[4] = 40.0
+    state = play(block, **settings)
+    # Four of ten at 100, then the pair; the rest of six; the limit closes all over three bars.
+    bought = [(1, 4.0, 100.0), (3, 4.0, 100.0), (4, 2.0, 100.0)]
+    sold = [(5, -4.0, 102.0), (6, -4.0, 102.0), (7, -2.0, 102.0)]
+    assert fills(state) == bought + sold
+    assert (state.positions[0, UNITS], state.counts[PENDING]) == (0.0, 0)
+
+
+def test_the_exits_of_a_part_never_sell_more_than_it(play) -> None:
+    down = (100.5, 100.8, 97.0, 97.5)
+    block = script([(100.5, 102.5, 97.0, 100.5), down, down], LIMIT_ENTRY, WHOLE_PAIR)
+    block[4] = 40.0
+    block[4, 2:] = 1000.0
+    state = play(block, volume_limit=0.1)
+    # The rest of the entry is bought in the bar whose stop sold the part; the limit is for it.
+    log = fills(state)
+    assert log[0] == (1, 4.0, 100.0)
+    held = np.cumsum([units for _, units, _ in log])
+    assert (held >= 0.0).all()
+    assert state.positions[0, UNITS] == held[-1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**31), rule=st.sampled_from(["pessimistic", "tradingview"]))
+def test_no_pair_of_exits_of_an_entry_that_fills_over_bars_turns_the_position(
+    play, seed, rule
+) -> None:
+    rng = np.random.default_rng(seed)
+    block = np.zeros((len(FIELDS), BARS))
+    block[:4] = random_path(rng, BARS, 0.02, 0.01)[:4]
+    block[4] = rng.integers(0, 60, BARS)
+    block[5:, 0] = 13.0, 10.0, block[3, 0] * 0.995, 0.0
+    around = block[3, 0] * np.exp(rng.normal(0.0, 0.02, 2))
+    block[5:, int(rng.integers(1, 8))] = 14.0, 10.0, around.min(), around.max()
+    state = play(block, volume_limit=0.1, bracket_rule=rule)
+    held = np.cumsum([units for _, units, _ in fills(state)])
+    assert ((held >= 0.0) & (held <= 10.0)).all()
+
+
+class TwoHalves(Strategy):
+    """Two exits of half a position; or one of four, and one of all that must fill whole."""
+
+    kill = Int(0)
+
+    def on_bar(self, bar, order):
+        if bar.index == 0:
+            order.market(10 if self.kill == 1 else 20)
+        elif bar.index == 1:
+            order.limit(-4 if self.kill == 1 else -10, 102.0)
+            if self.kill == 1:
+                order.limit(-10, 100.0, tif="fok")
+            else:
+                order.stop(-10, 98.0)
+
+
+def test_two_exits_that_close_a_position_together_both_fill(make_bars) -> None:
+    found = backtest(TwoHalves, make_bars([FLAT, FLAT, WIDE, WIDE]))
+    filled = found.orders.filter(event="filled")
+    assert filled.select("bar", "units").rows() == [(1, 20.0), (2, -10.0), (2, -10.0)]
+    assert found.positions["X"] == 0.0
+
+
+def test_an_exit_that_must_fill_whole_does_not_fill_what_another_has_left_of_it(make_bars) -> None:
+    rises = (103.0, 103.5, 102.5, 103.0)
+    found = backtest(TwoHalves, make_bars([FLAT, FLAT, rises]), {"kill": 1})
+    events = found.orders.filter(bar=2).select("units", "event").rows()
+    assert events == [(-4.0, "filled"), (0.0, "cancelled")]
+    assert found.positions["X"] == 6.0
+    whole = backtest(TwoHalves, make_bars([FLAT, FLAT, (101.0, 101.5, 100.5, 101.0)]), {"kill": 1})
+    assert whole.orders.filter(bar=2).select("units", "event").rows()[0] == (-10.0, "filled")
 
 
 VARIANTS = (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.bars import BAR_FIELDS
 from engine.execution import Execution
 from engine.execution.layout import EVENT_NAMES, ORDER_ROWS
-from engine.strategies import Strategy, backtest, prepare_strategy
+from engine.strategies import Choice, Int, Strategy, backtest, prepare_strategy
 
 FLAT = (100.0, 100.0, 100.0, 100.0)
 BARS, SYMBOLS = 30, 3
@@ -56,6 +56,50 @@ def test_an_account_rotates_between_symbols_without_a_rejection(
     assert found.metrics["exposure"] == pytest.approx(14 / 14 if fill == "same_close" else 13 / 14)
 
 
+class BuyThenSell(Strategy):
+    """Holds A; then buys B with what A brings, by statements in either sequence."""
+
+    kind = Choice("market", ["market", "on_open", "on_close", "limit", "stop"])
+    sale_first = Int(0)
+
+    def on_bar(self, bar, order):
+        if bar.index == 0:
+            order[0].market(10)
+        elif bar.index == 2:
+            for step in range(2):
+                sells = (step == 0) == (self.sale_first == 1)
+                symbol = 0 if sells else 1
+                units = -10.0 if sells else 10.0
+                if self.kind == "market":
+                    order[symbol].market(units)
+                elif self.kind == "on_open":
+                    order[symbol].market_on_open(units)
+                elif self.kind == "on_close":
+                    order[symbol].market_on_close(units)
+                elif self.kind == "limit":
+                    order[symbol].limit(units, 100.0)
+                else:
+                    order[symbol].stop(units, 100.0)
+
+
+@pytest.mark.parametrize("sale_first", [True, False])
+@pytest.mark.parametrize("kind", ["market", "on_open", "on_close", "limit", "stop"])
+@pytest.mark.parametrize("execution", [{}, {"bracket_rule": "tradingview"}, {"volume_limit": 1.0}])
+def test_what_is_sold_pays_for_what_is_bought_at_the_same_price_whatever_the_statements(
+    make_bars: Any, kind: str, sale_first: bool, execution: dict[str, Any]
+) -> None:
+    pair = [make_bars([FLAT] * 5, symbol) for symbol in "AB"]
+    parameters = {"kind": kind, "sale_first": int(sale_first)}
+    found = backtest(BuyThenSell, pair, parameters, {"cash": 1000.0, **execution})
+    filled = found.orders.filter(event="filled")
+    assert filled.select("bar", "symbol", "units").rows() == [
+        (1, "A", 10.0),
+        (3, "A", -10.0),
+        (3, "B", 10.0),
+    ]
+    assert found.metrics["rejected_orders"] == 0.0
+
+
 class OneSymbol(Strategy):
     """Orders of one symbol, which keep the sequence of their statements."""
 
@@ -86,16 +130,28 @@ class Weights(Strategy):
                 order[symbol].target_percent(bar[symbol].weight)
 
 
+class WeightsAtTheClose(Strategy):
+    """The same by orders for the close, of the difference to what is held."""
+
+    name = "weights_at_the_close"
+
+    def on_bar(self, bar, order, account):
+        if bar.index % 3 == 0:
+            for symbol in range(3):
+                wanted = bar[symbol].weight * account.equity / bar[symbol].close
+                change = wanted - account[symbol].position
+                if change != 0.0:
+                    order[symbol].market_on_close(change)
+
+
 @pytest.fixture(scope="module")
 def weights() -> Any:
-    return prepare_strategy(
-        Weights,
-        Execution(cash=1e6, instrument={"lot_size": 0.0}),
-        symbols=("A", "B", "C"),
-        fields=(*BAR_FIELDS, "weight"),
-        steps=BARS,
-        bars_per_year=252.0,
-    )
+    shape = {"symbols": ("A", "B", "C"), "fields": (*BAR_FIELDS, "weight"), "steps": BARS}
+    execution = Execution(cash=1e6, instrument={"lot_size": 0.0})
+    return {
+        strategy: prepare_strategy(strategy, execution, bars_per_year=252.0, **shape)
+        for strategy in (Weights, WeightsAtTheClose)
+    }
 
 
 def shares(rng: np.random.Generator) -> np.ndarray:
@@ -106,17 +162,22 @@ def shares(rng: np.random.Generator) -> np.ndarray:
 
 
 @settings(max_examples=2 * settings.default.max_examples, deadline=None)
-@given(seed=st.integers(0, 2**31))
-def test_weights_of_the_whole_account_are_reached_at_every_change(weights: Any, seed: int) -> None:
+@given(seed=st.integers(0, 2**31), strategy=st.sampled_from([Weights, WeightsAtTheClose]))
+def test_weights_of_the_whole_account_are_reached_at_every_change(
+    weights: Any, seed: int, strategy: type[Strategy]
+) -> None:
+    engine = weights[strategy]
     rng = np.random.default_rng(seed)
     close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.03, (SYMBOLS, BARS)), axis=1))
+    if strategy is WeightsAtTheClose:
+        close[:, 1::3] = close[:, ::3]  # sizes in units are those of the close that decided
     wanted = shares(rng)
     block = np.ones((1, SYMBOLS, 6, BARS))
     block[0, :, :4] = close[:, None]
     block[0, :, 5] = wanted
-    scratch = weights.scratch(record_orders=True)
-    metrics = np.empty((1, 1, len(weights.metric_names)))
-    weights.run(block, np.empty((1, 0)), metrics, np.empty((1, 1), dtype=np.int8), scratch)
+    scratch = engine.scratch(record_orders=True)
+    metrics = np.empty((1, 1, len(engine.metric_names)))
+    engine.run(block, np.empty((1, 0)), metrics, np.empty((1, 1), dtype=np.int8), scratch)
     state = scratch.simulation
     events = [EVENT_NAMES[int(row[4])] for row in state.events[: state.counts[ORDER_ROWS]]]
     assert not [event for event in events if event.startswith("rejected")]

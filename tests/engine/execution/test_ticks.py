@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -118,6 +120,60 @@ def test_presets_with_a_tick_of_their_own_are_on_it() -> None:
     found = {name for name, item in INSTRUMENTS.items() if item.tick_rounding == "away"}
     # A cent is no tick of a coin that costs less than a dollar, and shares have several.
     assert found == {"fx", *FUTURES}
+
+
+class Hold(Strategy):
+    units = Float(90.0)
+
+    def on_bar(self, bar, order):
+        if bar.index == 0:
+            order.market(self.units)
+
+
+LEVERED = {"initial_margin": 0.1, "maintenance_margin": 0.05, "lot_size": 0.0}
+
+
+@pytest.mark.parametrize("rule", ["pessimistic", "tradingview"])
+@pytest.mark.parametrize(
+    ("units", "bar", "crossing"),
+    [
+        (90.0, (100.0, 100.5, 85.0, 90.0), 8000.0 / (90.0 * 0.95)),
+        (-90.0, (100.0, 115.0, 99.5, 101.0), 10_000.0 / (90.0 * 1.05)),
+        (90.0, (92.03, 101.0, 85.0, 90.0), 92.03),  # below maintenance at the open
+    ],
+)
+@pytest.mark.parametrize("tick", [0.25, 0.1, 0.01])
+def test_a_liquidation_fills_on_the_next_tick_against_the_account(
+    make_bars, rule, units, bar, crossing, tick
+) -> None:
+    def price(**terms):
+        execution = {"cash": 1000.0, "bracket_rule": rule, "instrument": LEVERED | terms}
+        found = backtest(Hold, make_bars([FLAT, FLAT, bar]), {"units": units}, execution)
+        assert found.metrics["margin_calls"] == 1.0
+        return found.orders.filter(event="filled")["price"][-1]
+
+    assert price() == pytest.approx(crossing, rel=1e-12)
+    assert price(tick_size=tick, tick_rounding="none") == price()
+    found, step = price(tick_size=tick), Fraction(str(tick))
+    count = round(Fraction(found) / step)
+    assert found == float(count * step)  # the decimal itself, not a sum of ticks
+    assert 0.0 <= (price() - found) * units / 90.0 + 1e-9 < tick + 2e-9
+
+
+def test_what_a_margin_call_leaves_is_covered_at_the_tick_at_which_it_sells(make_bars) -> None:
+    terms = LEVERED | {"tick_size": 0.5, "lot_size": 1.0}
+    execution = {"cash": 1000.0, "instrument": terms, "liquidate": "to_maintenance"}
+    low = 88.0
+    found = backtest(Hold, make_bars([FLAT, FLAT, (100.0, 100.5, low, 90.0)]), {}, execution)
+    sold = found.orders.filter(event="filled")
+    assert sold["price"][-1] == 93.5  # crossed at 93.57
+    left = found.positions["X"]
+
+    def slack(kept: float) -> float:
+        equity = 1000.0 - (90.0 - kept) * 6.5 - kept * (100.0 - low)
+        return equity - 0.05 * kept * low
+
+    assert slack(left) >= 0.0 > slack(left + 1.0)
 
 
 @pytest.fixture(scope="module")

@@ -213,8 +213,8 @@ def test_a_damaged_part_is_found_and_computed_again(bucket: str) -> None:
     opened = load_results(bucket, "bucket")
     assert opened.missing > 0
     assert opened.damages == (
-        f"{bucket}/{key} is damaged: it does not match its checksum; its part is left out, run "
-        "the study again",
+        f"{bucket}/{key} is damaged: it does not match its checksum; its part is left out "
+        "until the study runs again",
     )
     study(100).run(root=bucket)
     assert content(bucket) == before

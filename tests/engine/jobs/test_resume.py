@@ -236,7 +236,7 @@ def test_a_damaged_part_is_found_and_computed_again(
         assert "left out" in caplog.text
         make_study().run(root=tmp_path)
     assert expected in caplog.text
-    assert "run the study again" in caplog.text
+    assert "until the study runs again" in caplog.text
     assert content(tmp_path) == before
 
 

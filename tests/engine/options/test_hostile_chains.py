@@ -57,7 +57,7 @@ def _read(folder: Path, name: str, content: bytes) -> mc.OptionChain:
         ("q.csv", lambda: b"1" * 5_000_000, "one for the expiry"),
         ("q.csv.gz", lambda: gzip.compress(_HEADER + _rows(60))[:-20], "a damaged gzip file"),
         ("q.zip", lambda: _zipped(_HEADER + _rows(60))[:200], "cannot be read as .zip"),
-        ("q.parquet", lambda: _HEADER + _rows(60), "cannot be read as .parquet"),
+        ("q.parquet", lambda: _HEADER + _rows(60), "a file that is not Parquet"),
         ("q.csv", lambda: b"", "cannot be read as .csv"),
     ],
     ids=[

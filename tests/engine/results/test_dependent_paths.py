@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from engine.results import Results
 from engine.sources import GBM
+from engine.statistics.layout import Layout
+from engine.statistics.variance_reduction import saved_by_units
 from engine.studies import Study
 from engine.studies.loader import parse_definition
 
@@ -40,6 +43,18 @@ def _study(sampling: str, paths_per_seed: int, **changes: Any) -> Study:
     }
     source = GBM(mu=0.05, sigma=0.2, sampling=sampling)  # type: ignore[arg-type]
     return Study("dependent", source, "buy_and_hold", **(settings | changes))
+
+
+def test_the_budget_says_what_variance_pairs_save() -> None:
+    pairs, alone = _study("antithetic", 2).run(), _study("random", 2).run()
+    found = pairs.error_budget(names=["mean_net_pnl", "profit_probability"])
+    saved = dict(found.select("statistic", "variance_saved").iter_rows())
+    outcomes = pairs.frame.sort("simulation")["net_pnl"].to_numpy()
+    units = Layout.of([0] * len(outcomes), np.arange(len(outcomes)) // 2)
+    assert saved["mean_net_pnl"] == pytest.approx(float(saved_by_units(outcomes, units)[0]))
+    assert saved["mean_net_pnl"] > 0.95
+    assert all(0.3 < share <= 1.0 for share in saved.values())
+    assert alone.error_budget(names=["sharpe"])["variance_saved"].to_list() == [None]
 
 
 def test_paths_that_share_drawn_parameters_are_one_observation(market: Any) -> None:

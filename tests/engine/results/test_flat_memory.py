@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from polars.testing import assert_frame_equal
 
+from engine.bars import Bars
 from engine.results import Results, read_outcomes, steps
 from engine.results.read_outcomes import steps_of_sets
-from engine.sources import GBM
+from engine.sources import GBM, Bootstrap
 from engine.statistics.summaries import Moments
 from engine.studies import Study
 
@@ -73,6 +75,23 @@ def test_a_set_that_is_read_in_parts_has_every_statistic_to_the_twelfth_digit(
     assert_frame_equal(found.warnings(), warnings, rel_tol=1e-12, abs_tol=1e-12)
     again = found.error_budget(names=["sharpe"])
     assert_frame_equal(again, budget, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def test_the_first_part_tells_the_error_of_a_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = GBM(mu=0.08, sigma=0.2).paths(seeds=[4], steps=300)
+    stamps = np.arange(300) * 86_400_000_000
+    values = (block.open[0], block.high[0], block.low[0], block.close[0], block.volume[0])
+    source = Bootstrap(Bars("X", stamps, *values), block_length=5)
+    found = Study("drawn", source, "buy_and_hold", seeds=600, steps=60).run()
+    names = ["mean_net_pnl", "net_pnl_q50", "profit_probability", "sharpe"]
+    whole = found.error_budget(names=names)
+    monkeypatch.setattr(read_outcomes, "_MOST_NUMBERS", 1)
+    monkeypatch.setattr(steps, "_PART_PATHS", 400)
+    monkeypatch.setattr(steps, "_MOST_PATHS", 1)
+    parted = found.error_budget(names=names)
+    alike = ["statistic", "estimate", "monte_carlo"]
+    assert_frame_equal(parted.select(alike), whole.select(alike), rel_tol=1e-12, abs_tol=1e-12)
+    assert_frame_equal(parted.select("history"), whole.select("history"), rel_tol=0.3)
 
 
 def test_sets_that_failed_or_are_left_out_change_nothing(

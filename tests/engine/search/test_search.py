@@ -247,8 +247,11 @@ def test_sets_that_a_constraint_drops_cost_nothing_and_are_counted() -> None:
 
 
 def test_a_constraint_that_nothing_satisfies_says_how_many_it_drops() -> None:
-    with pytest.raises(Refusal, match="it drops all"):
-        _search(_study(constraint="fast > slow"), method="random").run()
+    both = ["fast > slow", "fast > 2"]
+    with pytest.raises(
+        Refusal, match=r"it drops all (\S+) parameter.*: `fast > slow` \1, `fast > 2` 0"
+    ):
+        _search(_study(constraint=both), method="random").run()
 
 
 def test_trials_that_do_not_meet_what_is_required_never_lead() -> None:
@@ -263,7 +266,7 @@ def test_trials_that_do_not_meet_what_is_required_never_lead() -> None:
 def test_a_search_without_one_that_counts_says_what_became_of_its_trials() -> None:
     found = _search(require={"trades": ">= 1000"}, budget={"sets": 16}).run()
     assert found.leaders.is_empty()
-    assert "none of which counts" in found.sentence
+    assert found.sentence.endswith("none of which counts (16 do not meet trades >= 1000)")
     with pytest.raises(Refusal, match=r"requirement not met: 16.*loosen"):
         _ = found.best
 

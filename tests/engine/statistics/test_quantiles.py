@@ -138,3 +138,12 @@ def test_probabilities_that_are_none_are_refused() -> None:
         quantiles([1.0, 2.0], 1.0)
     with pytest.raises(ValueError, match="level"):
         expected_shortfalls([1.0, 2.0], 0.0)
+
+
+def test_a_tail_of_idle_paths_mostly_has_no_interval_of_the_few_that_lost() -> None:
+    losses = np.zeros(200)
+    losses[:4] = [1.0, 2.0, 3.0, 4.0]
+    few = expected_shortfalls(losses, 0.9).estimates()[0]
+    assert (few.value, few.method) == (0.5, "too few")
+    losses[4:12] = np.arange(5.0, 13.0)
+    assert expected_shortfalls(losses, 0.9).estimates()[0].high > 0.5

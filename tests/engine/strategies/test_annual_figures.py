@@ -183,6 +183,24 @@ def test_sigma_of_a_series_with_missing_bars_is_that_of_its_year(name: str) -> N
     assert abs(np.mean(errors)) < 4.0 * error / math.sqrt(8) + 0.001
 
 
+@pytest.mark.parametrize("name", ["days", "hours"])
+def test_sigma_is_what_returns_from_close_to_close_and_the_bars_of_the_year_say(name: str) -> None:
+    exchange, timeframe, make, years = SERIES[name]
+    stamps = make()
+    step = 0.2 / math.sqrt(len(stamps) / years)
+    ratios = []
+    for seed in range(16):
+        logs = np.cumsum(step * np.random.default_rng(seed).standard_normal(len(stamps)))
+        found = calibrate("gbm", bars_over(stamps, BarCalendar(exchange, timeframe), np.exp(logs)))
+        plain = np.std(np.diff(logs), ddof=1) * math.sqrt(len(stamps) / years)
+        ratios.append(found.parameters["sigma"] / plain)
+    # Bars of unlike length are weighted by it, so single estimates scatter. Days have their nominal
+    # year of 252 where 2019 has 253.2 by its weeks. With 6.5 hours a session it was 0.966.
+    error = np.std(ratios, ddof=1) / 4.0
+    assert abs(np.mean(ratios) - 1.0) < 4.0 * error + 0.004
+    assert error < 0.003
+
+
 def test_a_bootstrap_has_the_bars_per_year_and_session_of_its_history() -> None:
     quiet = growing("every second minute")
     source = Bootstrap(quiet, method="iid", steps=500)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -107,6 +107,15 @@ def test_a_python_function_may_be_a_constraint() -> None:
 def test_an_empty_space_is_an_error() -> None:
     with pytest.raises(Refusal, match="drops all 2 parameter sets"):
         expand({"a": [1, 2]}, constraint=["a > 2"])
+
+
+def test_of_several_constraints_each_says_how_many_sets_it_drops() -> None:
+    def even(values: Mapping[str, int]) -> bool:
+        return values["a"] % 2 == 0
+
+    told = r"all 3 parameter sets: `a > 2` 2, `even \(constraint\[1\]\)` 2;"
+    with pytest.raises(Refusal, match=told):
+        expand({"a": [1, 2, 3]}, constraint=["a > 2", even])
 
 
 def test_a_space_too_large_is_an_error() -> None:

@@ -86,6 +86,8 @@ def _watched() -> None:
 
         @dg.op
         def breaks() -> None:
+            if "mc/from" in dg.OpExecutionContext.get().run.tags:
+                raise dg.DagsterExecutionInterruptedError
             try:
                 raise ValueError("bars: found none, allowed some")
             except ValueError as error:
@@ -106,6 +108,8 @@ def _watched() -> None:
             ).for_run_failure()
             told: Any = failures_told(context)
             found[next(iter(tags))] = told.skip_message if told else "told"
+            messages = [entry.message for entry in instance.all_logs(ended.run_id)]
+            found[f"why {next(iter(tags))}"] = messages[-1]
     print(json.dumps(found))
 
 
@@ -160,6 +164,10 @@ def test_a_failed_run_is_told_with_the_innermost_reason(
 ) -> None:
     assert watched["mc/night"] == "told"
     assert watched["mc/from"] == "a run of a terminal, which was told there"
+    # Both say it as the last event of their page.
+    why = "Why it failed: ValueError: bars: found none, allowed some"
+    assert watched["why mc/night"] == why
+    assert watched["why mc/from"] == "Why it failed: it was stopped in its terminal"
     subjects = [content["subject"] for content in posted]
     assert subjects == ["studies went", "doomed of the night XNYS 2026-11-27 failed"]
     assert "ValueError: bars: found none, allowed some" in posted[1]["text"]

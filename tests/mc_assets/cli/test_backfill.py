@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import datetime
 import json
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from engine.calibration import versions
+from engine.calibration import Calibration, versions
+from mc_assets import own_runs
 from mc_assets.backfills import missing_dates
 from mc_assets.calibration_store import CalibrationStore
+from mc_assets.instance import open_instance
+from mc_assets.pipeline import run_pipeline
 from mc_assets.project import Project
-from tests.mc_assets.mc_here import Done, mc_here
+from mc_assets.steps import Step
+from tests.mc_assets.mc_here import Done, call_here, mc_here
 
 SERIES = """
 series:
@@ -38,13 +44,14 @@ class Folder:
         frame = pl.DataFrame({"date": days, "open": close, "high": close, "low": close})
         frame.with_columns(close=close, volume=pl.lit(1.0)).write_csv(root / "x.csv")
 
-    def mc(self, *arguments: str) -> Done:
-        places = {
-            "MC_DATA": str(self.root / "data"),
-            "MC_STUDIES": str(self.root / "studies"),
-            "MC_SERIES": str(self.root / "series.yaml"),
+        self.places = {
+            "MC_DATA": str(root / "data"),
+            "MC_STUDIES": str(root / "studies"),
+            "MC_SERIES": str(root / "series.yaml"),
         }
-        return mc_here(*arguments, places=places, folder=self.root)
+
+    def mc(self, *arguments: str) -> Done:
+        return mc_here(*arguments, places=self.places, folder=self.root)
 
     def backfill(self, first: str, last: str, *more: str) -> dict[str, int]:
         done = self.mc(
@@ -96,23 +103,75 @@ def test_a_backfill_makes_what_is_missing_and_nothing_else(
     assert (len(found.missing), found.stored) == (10, 0)
 
 
+def test_a_backfill_that_is_stopped_says_how_to_go_on_and_leaves_no_run_open(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[int] = []
+    write = CalibrationStore.write
+
+    def terminated(store: CalibrationStore, made: list[Calibration]) -> int:
+        if writes:
+            signal.raise_signal(signal.SIGTERM)
+        writes.append(write(store, made))
+        return writes[-1]
+
+    def interrupted(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    def leave() -> None:
+        sys.exit(130)
+
+    # It ends this process at once.
+    monkeypatch.setattr("mc_assets.cli._leave", leave)
+    # Not by processes of their own, which take seconds to begin.
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0}, raising=False)
+    span = ("--series", "X@1d", "--from", "2020-01-15", "--to", "2020-04-30")
+    sentence = "mc: stopped; what is finished is kept, the same command goes on from there\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(CalibrationStore, "write", terminated)
+        done = folder.mc("backfill", "calibrations", *span)
+        assert (done.returncode, done.stderr) == (130, sentence)
+    # Of 76 dates those that were stored together before.
+    stored = CalibrationStore(folder.root / "data").read("X", "1d")["as_of"]
+    asked = stored.is_between(datetime.date(2020, 1, 15), datetime.date(2020, 4, 30))
+    assert stored.filter(asked).n_unique() == 64
+    with monkeypatch.context() as patch:
+        # Before the run begins.
+        patch.setattr(own_runs, "_origins", interrupted)
+        done = folder.mc("backfill", "calibrations", *span)
+        assert (done.returncode, done.stderr) == (130, sentence)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MC_DATA", str(folder.root / "data"))
+        with open_instance(Project.from_environment()) as instance:
+            assert all(run.is_finished for run in instance.get_runs())
+
+
+def test_a_date_that_is_no_day_of_the_partitions_fails_the_run(folder: Folder) -> None:
+    def wrong() -> None:
+        config = {"calibrations": {"dates": ["2019-06-28"]}}
+        step = Step("wrong", ["calibrations"], ("2020|X@1d", "2020|X@1d"), config=config)
+        run_pipeline(Project.from_environment(), [step])
+
+    done = call_here(wrong, places=folder.places, folder=folder.root)
+    assert "dates: found '2019-06-28', allowed days of the partitions" in done.stderr
+
+
 def test_days_without_bars_are_left_out(folder: Folder) -> None:
     before = folder.backfill("2019-12-25", "2020-01-03")
     assert before["dates"] == 3  # the 1st, 2nd and 3rd of January
     assert folder.backfill("2021-03-01", "2021-04-01")["dates"] == 0
 
 
-def test_the_runs_of_a_long_backfill_are_short(folder: Folder) -> None:
-    """What a kill costs is at most one run of 64 dates."""
+def test_a_long_backfill_is_several_runs_of_each_date_once(folder: Folder) -> None:
     project = Project(
         folder.root, folder.root / "data", folder.root / "studies", folder.root / "series.yaml"
     )
     (found,) = missing_dates(
-        project, ["X@1d"], datetime.date(2020, 7, 1), datetime.date(2020, 12, 31)
+        project, ["X@1d"], datetime.date(2020, 1, 1), datetime.date(2020, 12, 31), again=True
     )
     steps = list(found.steps(project))
     dates = [step.config["calibrations"]["dates"] for step in steps if step.config]
-    assert [len(days) for days in dates] == [64, 64, 4]
+    assert [len(days) for days in dates] == [256, 6]
     assert [day for days in dates for day in days] == [str(day) for day in found.missing]
 
 

@@ -109,6 +109,9 @@ def test_a_project_in_a_bucket_has_the_bytes_of_one_in_a_folder_and_every_machin
     there = Machine(tmp_path / "there", bucket, project, studies)
     for machine in (here, there):
         machine.mc("ingest")
+        backfill = ("backfill", "calibrations", "--from", "2018-01-01", "--to", "2018-01-31")
+        assert machine.mc(*backfill).split()[-2:] == ["23", "0"]
+        assert machine.mc(*backfill).split()[-3:] == ["23", "0", "0"]
         said = machine.mc("run", "calibrated")
     assert f"parquet: {bucket}/simulations/" in said
     found = content(bucket)

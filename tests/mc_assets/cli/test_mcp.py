@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,6 +203,56 @@ def test_long_texts_are_cut_and_rows_end_where_there_is_no_more_space(home: Proj
 def test_an_empty_table_is_complete() -> None:
     found = bounded_rows(pl.DataFrame({"x": []}, schema={"x": pl.Float64}), 5)
     assert (found.rows, found.complete) == ([], True)
+
+
+def test_what_is_damaged_is_named_in_the_answer_that_lacks_it(home: Project) -> None:
+    marker = home.data / "results" / "dearer" / "current.json"
+    content = marker.read_bytes()
+    marker.write_bytes(content[:-9])
+    try:
+        asked = told(home, "ask", sql="SELECT count(*) AS n FROM simulations")
+        listed = told(home, "tables")
+        sentence = refused(home, "study_statistics", study="dearer")
+    finally:
+        marker.write_bytes(content)
+    assert asked["rows"] == [{"n": 40}]
+    (said,) = asked["left_out"]
+    assert f"{marker} is damaged" in said
+    assert "study dearer is left out" in said
+    assert listed["left_out"] == [said]
+    assert f"{marker} is damaged" in sentence
+    assert "\n" not in sentence
+    assert "left_out" not in told(home, "ask", sql="SELECT 1")
+
+
+def test_a_project_without_data_or_studies_is_said_in_one_sentence(
+    home: Project, tmp_path: Path
+) -> None:
+    empty = dataclasses.replace(home, data=tmp_path / "data", studies=tmp_path / "none")
+    assert told(empty, "ask", sql="SELECT count(*) AS n FROM simulations")["rows"] == [{"n": 0}]
+    for sentence in (
+        refused(empty, "studies"),
+        refused(empty, "study_statistics", study="quick"),
+        refused(empty, "explain", fingerprint="0123"),
+    ):
+        assert "\n" not in sentence
+    (tmp_path / "file").write_text("no folder")
+    taken = dataclasses.replace(home, data=tmp_path / "file")
+    for tool, given in (("ask", {"sql": "SELECT 1"}), ("tables", {})):
+        assert str(tmp_path / "file") in refused(taken, tool, **given)
+
+
+def test_a_question_while_others_write_is_answered(home: Project) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(run_study, home, "quick", seeds="37")
+        counts = {
+            told(home, "ask", sql="SELECT count(*) AS n FROM simulations")["rows"][0]["n"]
+            for _ in range(3)
+        }
+        writing.result()
+    run_study(home, "quick")
+    # A study as it was, as it is, or of a part of its seeds, and never half a cell.
+    assert all(80 <= count <= 114 for count in counts)
 
 
 @pytest.mark.slow

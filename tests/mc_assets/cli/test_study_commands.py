@@ -523,7 +523,8 @@ def test_a_truncated_part_is_named_by_the_tables_and_written_again_by_a_run(
     (row,) = json.loads(mc("sql", "--json", "SELECT count(*) AS n FROM simulations"))
     assert row["n"] < 90
     sentence = (
-        "is damaged: it does not match its checksum; its part is left out, run the study again"
+        "is damaged: it does not match its checksum; its part is left out until the study runs "
+        "again"
     )
     assert f"{part.name} {sentence}" in caplog.text
     mc("run", "quick")

@@ -37,7 +37,8 @@ def test_markdown_carries_the_picture_inside_itself() -> None:
     assert base64.b64decode(text.split("base64,")[1].rstrip(")")) == PNG
 
 
-@pytest.mark.parametrize("days", [1, 2, 400])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("days", [1, 2, 600])
 def test_parameters_through_time_are_drawn_for_any_number_of_dates(days: int) -> None:
     start = datetime.date(2020, 1, 1)
     rows = [

@@ -6,9 +6,11 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -18,6 +20,7 @@ from mc_assets.answers.results import statistics
 from mc_assets.answers.runs import run_study
 from mc_assets.project import Project
 from mc_assets.service.settings import ServiceSettings
+from mc_assets.service.tables import ARROW
 from tests.mc_assets.service.conftest import client_of
 
 DEFINITION: dict[str, Any] = {
@@ -58,13 +61,25 @@ def waited(client: TestClient, job: str, *states: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def finished(client: TestClient) -> dict[str, Any]:
-    """A stated study that ran in a process of its own, and what was told of it."""
-    answer = client.post("/v1/monte-carlo", json={"definition": DEFINITION})
+def other(project: Project) -> TestClient:
+    """A client of a second service of the same project, as behind a balancer."""
+    return client_of(project)
+
+
+@pytest.fixture(scope="module")
+def finished(client: TestClient, other: TestClient) -> dict[str, Any]:
+    """A stated study, asked of two services at once, and what the second told of it."""
+
+    def begin(asked: TestClient) -> httpx.Response:
+        return asked.post("/v1/monte-carlo", json={"definition": DEFINITION})
+
+    with ThreadPoolExecutor(2) as pool:
+        answer, elsewhere = pool.map(begin, (client, other))
     assert answer.status_code == 202, answer.text
     job = answer.json()
     assert answer.headers["Location"] == f"/v1/jobs/{job['id']}"
-    return {"job": job, "events": list(events(client, job["id"]))}
+    assert elsewhere.json()["id"] == job["id"]
+    return {"job": job, "events": list(events(other, job["id"]))}
 
 
 def test_a_study_over_http_is_the_study_of_the_command_line(
@@ -100,11 +115,39 @@ def test_the_same_asked_again_is_the_same_job(client: TestClient, finished: dict
 def test_who_has_some_events_is_told_the_others(
     client: TestClient, finished: dict[str, Any]
 ) -> None:
+    # Of a service that did not tell the first of them.
     job, told = finished["job"]["id"], finished["events"]
-    # Another web worker knows no more than the record.
-    other = TestClient(client.app, headers=client.headers)
-    assert [event["id"] for event in events(other, job, told[0]["id"])] == [told[-1]["id"]]
-    assert list(events(other, job, told[-1]["id"])) == []
+    assert [event["id"] for event in events(client, job, told[0]["id"])] == [told[-1]["id"]]
+    assert list(events(client, job, told[-1]["id"])) == []
+
+
+@pytest.mark.parametrize("kind", ["application/json", ARROW])
+def test_two_services_of_a_project_tell_the_same_of_a_job(
+    client: TestClient, other: TestClient, finished: dict[str, Any], kind: str
+) -> None:
+    job = f"/v1/jobs/{finished['job']['id']}"
+    assert other.get(job).json() == client.get(job).json()
+    assert other.get("/v1/jobs").json() == client.get("/v1/jobs").json()
+    rows = "/v1/studies/stated/simulations?limit=40"
+    here, there = (asked.get(rows, headers={"Accept": kind}) for asked in (client, other))
+    assert here.status_code == there.status_code == 200
+    assert here.headers["ETag"] == there.headers["ETag"]
+    assert here.content == there.content
+    known = {"Accept": kind, "If-None-Match": here.headers["ETag"]}
+    assert other.get(rows, headers=known).status_code == 304
+    if kind != ARROW:
+        cursor = here.json()["next"]
+        pages = [asked.get(f"{rows}&cursor={cursor}").json() for asked in (client, other)]
+        assert pages[0] == pages[1]
+        assert len(pages[0]["rows"]) == 20
+
+
+def test_a_key_has_one_limit_at_two_services(project: Project) -> None:
+    here, there = (client_of(project, settings=ServiceSettings(0.001)) for _ in range(2))
+    assert here.get("/v1/tables").status_code == 200
+    refused = there.get("/v1/tables")
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 1_000
 
 
 def test_a_run_that_others_began_is_seen_and_a_run_over_http_is_seen_by_others(
@@ -134,15 +177,17 @@ def test_jobs_come_in_pages(client: TestClient, finished: dict[str, Any]) -> Non
 
 
 def test_a_job_is_stopped_while_it_runs_and_while_it_waits(project: Project) -> None:
-    client = client_of(project, settings=ServiceSettings(slots=1))
+    # Each request goes to the service that the one before did not go to.
+    services = [client_of(project, settings=ServiceSettings(slots=1)) for _ in range(2)]
+    client, other = services
     first = client.post("/v1/monte-carlo", json={"definition": LONG}).json()
-    waited(client, first["id"], "running")
+    waited(other, first["id"], "running")
     second = client.post(
         "/v1/monte-carlo", json={"definition": LONG | {"name": "later", "seeds": 2_999_999}}
     ).json()
     assert waited(client, second["id"], "queued")["done"] == 0
     for job in (second, first):
-        assert client.post(f"/v1/jobs/{job['id']}/cancel").status_code == 202
+        assert other.post(f"/v1/jobs/{job['id']}/cancel").status_code == 202
         ended = waited(client, job["id"], "stopped", "killed", "failed", "finished")
         assert ended["state"] == "stopped", ended
         assert ended["error"] == "stopped by key run"

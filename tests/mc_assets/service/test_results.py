@@ -137,6 +137,22 @@ def test_a_question_in_sql_is_answered_and_only_a_question(client: TestClient) -
         assert refused.json()["field"] == "query"
 
 
+def test_damaged_files_are_named_in_the_answer_that_lacks_their_rows(
+    project: Project, client: TestClient
+) -> None:
+    marker = project.data / "results" / "dearer" / "current.json"
+    content = marker.read_bytes()
+    marker.write_bytes(content[:-9])
+    try:
+        asked = {"query": "SELECT count(*) AS n FROM simulations WHERE study = 'dearer'"}
+        answer = client.post("/v1/sql", json=asked).json()
+    finally:
+        marker.write_bytes(content)
+    assert answer["rows"] == [{"n": 0}]
+    (said,) = answer["left_out"]
+    assert said.startswith("data/results/dearer/current.json is damaged")
+
+
 def test_a_picture_is_a_figure_that_a_page_draws(client: TestClient) -> None:
     answer = client.get("/v1/studies/quick/pictures/pnl")
     assert answer.status_code == 200

@@ -21,6 +21,6 @@ def test_a_person_runs_studies_backfills_the_chain_and_sees_why_a_run_failed(
     with open_ui(home) as (dagster, _):
         walk(dagster, page, pictures)
     assert {path.stem for path in pictures.glob("*.png")} == {
-        *("asset_graph", "ui_calibrations", "ui_statistics"),
+        *("asset_graph", "ui_calibrations", "ui_statistics", "ui_picture"),
         *("ui_automation", "ui_nightly_chain", "ui_failed_run"),
     }

@@ -39,8 +39,16 @@ strategy: {name: buy_and_hold}
 seeds: 10
 """
 _TWO_MINUTES = 120_000
-# Where the graph lies on a page of 1400 × 900, its groups folded.
-_GRAPH = {"x": 545.0, "y": 310.0, "width": 812.0, "height": 300.0}
+_GROUPS = (
+    "market_data",
+    "calibrate",
+    "simulate",
+    "analyse",
+    "publish",
+    "learn",
+    "trade",
+    "studies",
+)
 
 
 @contextmanager
@@ -101,11 +109,16 @@ class Tour:
     def see_the_graph(self) -> None:
         """See all assets, from the provider's bars to the warehouse."""
         self._go("/asset-groups")
-        self.page.get_by_text("market_data").first.wait_for()
-        for group in ("market_data", "calibrate", "simulate", "analyse", "publish"):
-            self.page.get_by_text(group).first.wait_for()
+        names = [self.page.get_by_text(group, exact=True).last for group in _GROUPS]
+        for name in names:
+            name.wait_for()
         time.sleep(2.0)
-        self._shot("asset_graph", clip=_GRAPH)
+        boxes = [name.bounding_box() for name in names]
+        # Each is the first word of a box of 130 × 20; right of the last one are the page's buttons.
+        left, top = (min(box[side] for box in boxes) - 30.0 for side in ("x", "y"))
+        right, bottom = (max(box[side] for box in boxes) for side in ("x", "y"))
+        clip = {"x": left, "y": top, "width": right + 125.0 - left, "height": bottom + 45.0 - top}
+        self._shot("asset_graph", clip=clip)
 
     def backfill_calibrations(self, period: str) -> None:
         """Calibrate a series as of a period, in one run, and watch it succeed."""
@@ -120,6 +133,7 @@ class Tour:
         self._materialize("statistics", study)
         self._wait_for_rows("statistics", "headlines")
         self._shot("ui_statistics")
+        self._open_picture("ui_picture")
         self._materialize("reports", study)
         self._wait_for_rows("reports", "picture")
 
@@ -137,11 +151,19 @@ class Tour:
         self._go("/automation")
         row = self.page.get_by_text("nightly_chain").first
         row.wait_for()
+        # The page has grey bars at first; of what runs from the start a switch is on then.
+        self.page.locator("input:checked").first.wait_for(state="attached")
+        time.sleep(2.0)
         self._shot("ui_automation")
         self._go("/locations/mc_assets/sensors/nightly_chain")
         switch = self.page.locator("label, [role=switch]")
         switch.filter(has=self.page.locator("input")).first.click()
-        self.page.get_by_text(re.compile(r"[1-9] runs? requested")).first.wait_for()
+        requested = self.page.get_by_text(re.compile(r"[1-9] runs? requested")).first
+        requested.wait_for()
+        # Above its ticks the page goes on saying that the sensor has never run.
+        self.page.reload(wait_until="domcontentloaded")
+        requested.wait_for()
+        time.sleep(2.0)
         self._shot("ui_nightly_chain")
 
     def see_why_a_run_failed(self, study: str) -> None:
@@ -167,6 +189,15 @@ class Tour:
         self.page.get_by_text("Why it failed").last.scroll_into_view_if_needed()
         time.sleep(2.0)
         self._shot("ui_failed_run")
+
+    def _open_picture(self, name: str) -> None:
+        """Open what a row keeps folded; a picture is there that the browser can draw."""
+        self.page.get_by_text("picture", exact=True).first.wait_for()
+        self.page.locator("tr", has_text="picture").get_by_text("[Show Markdown]").first.click()
+        picture = self.page.locator("img[src^='data:image/png']").first
+        picture.wait_for()
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+        self._shot(name)
 
     def _materialize(self, asset: str, *keys: str | None) -> None:
         """Launch partitions from the page of an asset: a key for each dimension, None for all."""

@@ -1,0 +1,74 @@
+"""Damaged Parquet files of others: one sentence, and the process that reads them lives on."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import random
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from engine.tables.errors import MarketDataError
+from engine.tables.parquet_table import parquet_table
+
+DAY = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
+
+
+def whole() -> bytes:
+    """A table of all types that bars and quotes have."""
+    made = io.BytesIO()
+    table = {"at": [DAY] * 60, "day": [DAY.date()] * 60, "bid": [9.5] * 60, "sent": [True] * 60}
+    names = pl.Series(["é", "p"] * 30)
+    pl.DataFrame(
+        table | {"right": names, "venue": names.cast(pl.Categorical), "lots": [[1, 2]] * 60}
+    ).write_parquet(made)
+    return made.getvalue()
+
+
+def damaged(content: bytes, number: int) -> bytes:
+    """Change up to five bytes."""
+    chance, changed = random.Random(number), bytearray(content)
+    for _ in range(chance.choice([1, 1, 2, 5])):
+        changed[chance.randrange(len(changed))] = chance.randrange(256)
+    return bytes(changed)
+
+
+def read(path: Path, numbers: range) -> int:
+    """Read damaged files; return how many could be."""
+    content, count = whole(), 0
+    for number in numbers:
+        path.write_bytes(damaged(content, number))
+        try:
+            parquet_table(path).to_dicts()
+            count += 1
+        except MarketDataError as error:
+            said = str(error)
+            assert said.startswith("x.parquet: found "), number
+            assert "\n" not in said, number
+        except OverflowError:
+            pass  # a year that Python's dates do not have
+    return count
+
+
+def test_a_whole_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(whole())
+    assert parquet_table(tmp_path / "x.parquet").equals(pl.read_parquet(io.BytesIO(whole())))
+
+
+def test_a_damaged_file_is_one_sentence_and_nothing_is_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Of these the reader of Polars prints three backtraces, and the 486th ends the process.
+    assert 0 < read(tmp_path / "x.parquet", range(390, 500)) < 110
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
+def test_twenty_thousand_damaged_files_are_one_sentence_each(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    count = read(tmp_path / "x.parquet", range(20_000))
+    assert capfd.readouterr().err == ""
+    print(f"20,000 damaged Parquet files: {count} were read, {20_000 - count} refused")

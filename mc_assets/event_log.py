@@ -12,9 +12,6 @@ from typing import Any, Final
 from dagster import AssetKey, DagsterEventType, EventLogEntry, Field
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqliteEventLogStorage
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import (  # type: ignore[attr-defined]
-    NullPool,  # SQLAlchemy is Dagster's dependency, not one of ours
-)
 from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
@@ -48,6 +45,7 @@ class EventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: dict[str, Any] = {}
+        self._tables: set[str] = set()
         super().__init__(base_dir=base_dir, inst_data=inst_data)
 
     @classmethod
@@ -70,6 +68,8 @@ class EventLog(SqliteEventLogStorage):
     def dispose(self) -> None:
         """Close the log."""
         super().dispose()
+        for shard in [*self._engines]:
+            self._close(shard)
         if self._home is not None:
             release(self._home)
             self._home = None
@@ -78,7 +78,8 @@ class EventLog(SqliteEventLogStorage):
     def _connect(self, shard: str) -> Iterator[Any]:
         """Connect to the index or to a run's file.
 
-        Dagster's own makes an engine each time, which compiles every statement anew.
+        Dagster's own makes an engine each time, which compiles every statement anew, and opens the
+        file for each event, which writes what is in its log into it at each closing.
         """
         with self._db_lock:
             engine = self._engine(shard)
@@ -89,16 +90,27 @@ class EventLog(SqliteEventLogStorage):
         """Return the engine of a file, with its tables made; those used last are kept."""
         engine = self._engines.pop(shard, None) or create_engine(
             self.conn_string_for_shard(shard),
-            poolclass=NullPool,
+            pool_size=1,
             connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
         )
         self._engines[shard] = engine
         if len(self._engines) > _MOST_ENGINES:
-            del self._engines[next(iter(self._engines))]
+            self._close(next(iter(self._engines)))
         if shard not in self._initialized_dbs:
             self._initdb(engine)
             self._initialized_dbs.add(shard)
         return engine
+
+    def _close(self, shard: str) -> None:
+        engine = self._engines.pop(shard, None)
+        if engine is not None:
+            engine.dispose()
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table; one that is there stays."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def runs_to_keep(self, periods: Collection[str]) -> set[str]:
         """Return the runs that made what every partition and every check shows now.
@@ -128,7 +140,7 @@ class EventLog(SqliteEventLogStorage):
     def delete_events(self, run_id: str) -> None:
         """Delete what a run logged, and its file."""
         super().delete_events(run_id)
-        self._engines.pop(run_id, None)
+        self._close(run_id)
         self._initialized_dbs.discard(run_id)
         for ending in ("", "-journal", "-wal", "-shm"):
             Path(self.path_for_shard(run_id) + ending).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import pytest
 from tests.mc_assets.killed import COMMANDS, DONE, Nursery, content
 
 # Commands that write without Dagster, in steps of files; all of them, in both kinds of steps.
-SHORT = {("run", "file"): 3, ("prune", "file"): 1, ("mv", "file"): 2, ("new series", "file"): 1}
+SHORT = {("run", "file"): 2, ("prune", "file"): 1, ("mv", "file"): 1, ("new series", "file"): 1}
 LONG = {
     ("run", "file"): 40,
     ("prune", "file"): 40,

@@ -71,6 +71,7 @@ def run(tmp_path: Path, project: Path):
     return once
 
 
+@pytest.mark.slow
 def test_a_closure_is_loaded_by_the_second_process_and_never_stale(run, tmp_path):
     assert run() == (20.5, 0)
     assert run() == (20.5, 1)

@@ -307,12 +307,7 @@ class Bars:
             frame = table.filter(table["symbol"] == symbol)
         elif symbol is None:
             if "symbol" not in table.columns:
-                raise Refusal(
-                    "symbol",
-                    "neither a name nor a column",
-                    "one of the two",
-                    hint='give `symbol="NAME"`',
-                )
+                raise Refusal("symbol", "neither a name nor a column", 'symbol="NAME"')
             found = table["symbol"].unique().sort().to_list()
             if len(found) != 1:
                 raise Refusal("symbol", f"{found} in the frame", "exactly one")

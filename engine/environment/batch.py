@@ -42,6 +42,7 @@ from engine.environment.layout import (
     Environments,
     control_of,
 )
+from engine.environment.market_source import fields_of, source_of
 from engine.environment.normalisation import Normalisation
 from engine.environment.profiles import profile_of
 from engine.environment.reward import reward_address, reward_of
@@ -52,7 +53,7 @@ from engine.environment.stepping import reset_kernel, step_kernel
 from engine.errors import Refusal
 from engine.execution.layout import REJECTIONS, STATUS_TEXTS
 from engine.execution.metric_names import METRIC_NAMES
-from engine.sources import GBM, Source, get_source
+from engine.sources import Source
 from engine.strategies.indicator_code import WORK_ROWS
 from engine.strategies.longer_bars import Timeline
 from engine.strategies.rows import plan_rows
@@ -78,7 +79,7 @@ class Batch:
         self.settings, self.count = settings, count
         profile = profile_of(settings.market, settings.execution, settings.calendar)
         self.execution = profile.execution
-        source = _source_of(settings.source, profile.volatility)
+        source = source_of(settings.source, profile.volatility)
         s0 = settings.s0 if settings.s0 is not None else (profile.s0,) * len(source.symbols)
         has_times = (
             source.prepare(
@@ -87,7 +88,7 @@ class Batch:
             is not None
         )
         self.features = features_of(
-            settings.features, _fields_of(source), source.symbols, has_times=has_times
+            settings.features, fields_of(source), source.symbols, has_times=has_times
         )
         strategy = self.features.as_strategy()
         calendar = profile.calendar
@@ -118,10 +119,7 @@ class Batch:
         self.normalisation = self._normalisation(settings.normalise)
 
     def __reduce__(self) -> Any:
-        """Make copies anew, also those of pickle: the arrays hold addresses of one another.
-
-        They go on with the seeds, and no episode has begun in them.
-        """
+        """Make copies anew, which go on with the seeds: arrays hold addresses of one another."""
         given = {field.name: getattr(self.settings, field.name) for field in fields(Settings)}
         given |= {"seeds": self.seeds, "normalise": self.normalisation}
         return _made_again, (given, self.count, self.next_seed, self.seed_of, self.begun)
@@ -398,19 +396,3 @@ def _made_again(
     made = Batch(Settings(**given), count)
     made.next_seed, made.seed_of, made.begun = next_seed.copy(), seed_of.copy(), begun.copy()
     return made
-
-
-def _source_of(given: Any, volatility: float) -> Any:
-    if given is None:
-        return GBM(mu=0.0, sigma=volatility)
-    if isinstance(given, str):
-        return get_source(given)()
-    if not isinstance(given, Source):
-        raise Refusal("source", repr(given), "a source of price paths, or the name of one")
-    return given
-
-
-def _fields_of(source: Source) -> tuple[str, ...]:
-    from engine.bars import BAR_FIELDS
-
-    return (*BAR_FIELDS, *source.states)

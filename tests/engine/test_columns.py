@@ -269,7 +269,7 @@ def test_a_frame_without_a_column_is_one_sentence_that_names_those_it_has() -> N
         Bars.from_frame(frame.drop("low"), symbol="X")
     with pytest.raises(
         Refusal,
-        match=r"^symbol: found neither a name nor a column, allowed one of the two; give `symbol",
+        match=r'^symbol: found neither a name nor a column, allowed symbol="NAME"$',
     ):
         Bars.from_frame(frame)
     with pytest.raises(

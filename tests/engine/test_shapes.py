@@ -156,6 +156,13 @@ def results() -> mc.Results:
 
 
 @cache
+def rare() -> mc.Results:
+    asked = {"events": ["total_return <= -0.5"], "sampled": {"mu": -0.7}, "paths": 100}
+    study = mc.Study("rare", mc.GBM(), "buy_and_hold", seeds=2, steps=9, rare_events=asked)
+    return study.run(workers=1)
+
+
+@cache
 def batch() -> mc.Batch:
     parameters = {"fast": [3, 5], "slow": 10}
     record = {"equity": 4, "trades": True}
@@ -522,6 +529,8 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
     "Results.to_pandas": (lambda: results().to_pandas(), {}),
     "Results.attribution": (lambda: results().attribution("cost"), {}),
     "Results.error_budget": (lambda: results().error_budget(), {}),
+    "Results.rare": (lambda: rare().rare, {}),
+    "Results.rare_events": (lambda: rare().rare_events(), {}),
     "Results.overfitting": (overfitting_of_search, {}),
     "Results.warnings": (lambda: results().warnings(), {}),
     "compare_models": (lambda: mc.compare_models([mc.calibrate("gbm", history())]), {}),

@@ -46,7 +46,7 @@ class RecordedRows(Rows):
     seeds : ndarray of uint64, shape (seeds,)
         Its seeds, in its order.
     rare : polars.DataFrame, optional
-        Its rare events.
+        Its rare events, as `rare_events` returns them.
     """
 
     equity_lazy: pl.LazyFrame | None = None

@@ -52,6 +52,8 @@ class Results(RecordedRows):
         Ids of the study's parameter sets, in its order.
     seeds : ndarray of uint64, shape (seeds,)
         Its seeds, in its order.
+    rare : polars.DataFrame, optional
+        Its rare events, as `rare_events` returns them.
     remake : callable, optional
         Returns the job that makes them as its study stands now: needed to simulate one again.
     damages : tuple of str

@@ -154,12 +154,13 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
                 raise
             failures[series] = [f"{series}: {error}"]
     total = sum(len(of_key) for dates in of_series.values() for of_key in dates.values())
+    unit = "dates" if len(of_series) == 1 else "dates of series"
     finished = 0
 
     def tell_finished(dates: int) -> None:
         nonlocal finished
         finished += dates
-        tell(finished, total, "dates")
+        tell(finished, total, unit)
 
     for series, dates in of_series.items():
         symbol, _, timeframe = series.rpartition("@")
@@ -175,7 +176,7 @@ def calibrations(context: dg.AssetExecutionContext, laboratory: Laboratory) -> M
             store.write(estimates)
             kept.update((estimate.as_of, estimate.model) for estimate in estimates)
             tell_finished(_KEPT)
-            context.log.info(f"{finished} of {total} dates")
+            context.log.info(f"{finished:,} of {total:,} {unit}")
 
         made = _estimated(wanted, known.folder, market_data, days, laboratory.threads, keep)
         rest = [e for day in days for e in made[day] if (e.as_of, e.model) not in kept]

@@ -18,19 +18,26 @@ import pytest
 
 from engine.errors import Refusal
 from engine.files import MEMORY
+from engine.jobs.errors import StudyInterrupted
 from engine.jobs.progress import Progress
 from engine.sources import GBM
 from engine.studies import Study
 from mc_assets.dask_executor import DaskExecutor
 
+# The second worker compiles for a processor without vectors.
 CLUSTER = """
 import sys
-from distributed import LocalCluster
+from distributed import Nanny, Scheduler, SpecCluster
+
+GENERIC = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_LOOP_VECTORIZE": "0"}
+
+def worker(env):
+    options = {"nthreads": 1, "host": "127.0.0.1", "dashboard": False, "env": env}
+    return {"cls": Nanny, "options": options}
 
 if __name__ == "__main__":
-    cluster = LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-    )
+    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}
+    cluster = SpecCluster(scheduler=scheduler, workers={0: worker({}), 1: worker(GENERIC)})
     print(cluster.scheduler_address.removeprefix("tcp://"), flush=True)
     sys.stdin.read()
     cluster.close()
@@ -72,12 +79,35 @@ def content(root: Path) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_dask_workers_leave_the_bytes_of_threads(cluster: str, tmp_path: Path) -> None:
+    from distributed import Client
+
     seen: list[Progress] = []
     executor = DaskExecutor(f"dask://{cluster}")
     study().run(root=tmp_path / "dask", executor=executor, progress=seen.append)
     study().run(root=tmp_path / "threads")
     assert content(tmp_path / "dask") == content(tmp_path / "threads")
     assert seen[-1].done == seen[-1].total == 800
+    with Client(f"tcp://{cluster}", set_as_default=False) as client:
+        assert sorted(client.run(os.getenv, "NUMBA_CPU_NAME", "own").values()) == ["generic", "own"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_study_on_a_cluster_is_stopped_goes_on_and_ends_where_its_errors_are_small(
+    cluster: str, tmp_path: Path
+) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.done:
+            raise KeyboardInterrupt
+
+    executor = DaskExecutor(f"dask://{cluster}")
+    with pytest.raises(StudyInterrupted, match="finished parts are kept"):
+        study(20_000).run(root=tmp_path / "dask", executor=executor, progress=stop)
+    enough = {"until": {"statistic": "mean_net_pnl", "half_width": 200, "max_seeds": 20_000}}
+    there = study(**enough).run(root=tmp_path / "dask", executor=executor)
+    here = study(**enough).run(root=tmp_path / "threads")
+    assert there.summary.seeds == here.summary.seeds < 20_000
+    assert there.statistics().equals(here.statistics())
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.calendar import EXCHANGES
+from engine.errors import Refusal
 from engine.local_time import instants_of
 
 __all__ = ["Schedule", "schedule_around"]
@@ -16,6 +17,9 @@ __all__ = ["Schedule", "schedule_around"]
 _DAY = 86_400_000_000
 # More days than any exchange closes in a row.
 _MARGIN = 12
+_YEARS = 50
+# Years all of whose days pandas has.
+_EVER = (1678, 2261)
 
 
 class Schedule(NamedTuple):
@@ -57,7 +61,9 @@ class Schedule(NamedTuple):
 
 
 def schedule_around(first: int, last: int, exchange: str) -> Schedule:
-    """Return the sessions of the years of two instants, and of some days before and after.
+    """Return the sessions of the half centuries of two instants, and of some days around them.
+
+    A calendar of many years is made as fast as one of a single year, and serves all of them.
 
     Parameters
     ----------
@@ -65,10 +71,38 @@ def schedule_around(first: int, last: int, exchange: str) -> Schedule:
         Microseconds since 1970-01-01 UTC.
     exchange : str
         A key of `engine.calendar.EXCHANGES`.
+
+    Raises
+    ------
+    Refusal
+        If `exchange_calendars` does not know the sessions of these years.
     """
     years = np.array([first, last]).astype("datetime64[us]").astype("datetime64[Y]")
-    start, end = years[0].astype("datetime64[D]"), (years[1] + 1).astype("datetime64[D]")
-    return _schedule(int(start.astype(int)) - _MARGIN, int(end.astype(int)) + _MARGIN, exchange)
+    years = 1970 + years.astype(np.int64)
+    earliest, latest = _known(exchange)
+    if years[1] < earliest or years[0] > latest:
+        allowed = f"of years whose sessions are known, {earliest} to {latest}"
+        raise Refusal(f"sessions of {exchange}", f"bars of {years[0]}", allowed)
+    edges = np.array([years[0] // _YEARS * _YEARS, (years[1] // _YEARS + 1) * _YEARS])
+    start, end = (
+        (np.clip(edges, *_EVER) - 1970)
+        .astype("datetime64[Y]")
+        .astype("datetime64[D]")
+        .astype(np.int64)
+    )
+    return _schedule(int(start) - _MARGIN, int(end) + _MARGIN, exchange)
+
+
+@lru_cache(maxsize=64)
+def _known(exchange: str) -> tuple[int, int]:
+    """Return the first and the last year of which sessions are known."""
+    if exchange in ("24/7", "24/5"):
+        return _EVER
+    import exchange_calendars as xc
+
+    known = xc.get_calendar(exchange)
+    first, last = known.bound_min(), known.bound_max()
+    return first.year if first else _EVER[0], last.year if last else _EVER[1]
 
 
 @lru_cache(maxsize=64)

@@ -166,7 +166,10 @@ class Session(BaseModel):
             return False
         if _minutes_of_day(end, self.exchange)[0] >= closing:
             return True
-        schedule = schedule_around(until, until, self.exchange)
+        try:
+            schedule = schedule_around(until, until, self.exchange)
+        except Refusal:
+            return False  # nothing is known of half days then
         place = int(np.searchsorted(schedule.days, day))
         if place == len(schedule.days) or schedule.days[place] != day:
             return False

@@ -151,8 +151,8 @@ def hourly(count: int) -> mc.Bars:
     return mc.Bars("MES", stamps, *columns, calendar=mc.BarCalendar("CMES", "1h"))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_an_episode_on_history_is_a_backtest_of_its_bars(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "flat_at"), [(1, "never"), (2, "close")])
+def test_an_episode_on_history_is_a_backtest_of_its_bars(seed: int, flat_at: str) -> None:
     bars = hourly(600)
     env = mc.make_env(
         "mes_intraday",
@@ -160,7 +160,11 @@ def test_an_episode_on_history_is_a_backtest_of_its_bars(seed: int) -> None:
         features=["return_1"],
         start="random",
         episode=100,
-        execution={"instrument": {"preset": "MES", "session": "published"}},
+        execution={
+            "instrument": {"preset": "MES", "session": "published"},
+            "commission": {"per_unit": 1.0},
+            "flat_at": flat_at,
+        },
     )
     _, info = env.reset(seed=seed)
     first, trading, last = info["window"].tolist()
@@ -180,3 +184,5 @@ def test_an_episode_on_history_is_a_backtest_of_its_bars(seed: int) -> None:
     curve = env.batch.simulations.simulation(0).curve
     assert curve.tolist() == done.equity.tolist()
     assert len(set(curve.tolist())) > 50
+    # It ends inside a session, which is not over with it.
+    assert done.open_orders.height + abs(done.positions["MES"]) > 0.0

@@ -10,6 +10,7 @@ import pytest
 
 from engine.bars import Bars
 from engine.calendar import BarCalendar
+from engine.errors import Refusal
 from engine.execution import Execution
 from engine.execution.session import Session
 from engine.paper.replay import replay
@@ -195,6 +196,14 @@ def test_a_session_ends_by_its_calendar_its_hours_or_its_clock() -> None:
     around_the_clock = Session(exchange="24/7")
     assert not is_over(around_the_clock, day + "22:00", day + "23:00")
     assert is_over(around_the_clock, day + "23:00", "2024-01-17T00:00")
+
+
+def test_of_years_without_a_calendar_half_days_are_not_known() -> None:
+    stamps = instant("1990-03-06T00:00") + np.arange(7) * 60 * MINUTE  # from 09:00 in Tokyo
+    found = [Execution().last_bars(("X",), stamps[:n], "XTKS", 60) for n in (5, 7)]
+    assert [item[0].tolist() for item in found if item is not None] == [[5] * 5, [6] * 7]
+    with pytest.raises(Refusal, match=r"XTKS: found bars of 1990, allowed .* known, 1997 to"):
+        Session(exchange="XTKS").holds(stamps)
 
 
 def test_where_the_length_of_bars_is_not_told_it_is_the_shortest_between_two() -> None:

@@ -13,6 +13,7 @@ from benchmarks.validity import (
     histories,
     ledger,
     overfitting,
+    picture,
     selection,
     sequential,
     speed,
@@ -33,16 +34,23 @@ _TABLES: dict[str, Callable[[int], None]] = {
     "calibrations": calibrations.print_tables,
 }
 
+_WITHOUT_WORLDS: dict[str, Callable[[], None]] = {
+    "speed": speed.print_tables,
+    "picture": picture.print_tables,
+}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.validity", description=__doc__)
-    parser.add_argument("tables", nargs="*", choices=[[], *_TABLES, "speed"], metavar="TABLE")
+    parser.add_argument(
+        "tables", nargs="*", choices=[[], *_TABLES, *_WITHOUT_WORLDS], metavar="TABLE"
+    )
     parser.add_argument("--worlds", type=int, default=1000)
     chosen = parser.parse_args()
     for name in chosen.tables or [*_TABLES, "speed"]:
         print(f"### {name}\n", flush=True)
-        if name == "speed":
-            speed.print_tables()
+        if name in _WITHOUT_WORLDS:
+            _WITHOUT_WORLDS[name]()
         else:
             _TABLES[name](chosen.worlds)
         print(flush=True)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
 from benchmarks.validity.coverage import POOLED_WORLDS, STATISTICS, measure, measure_pooled
+from benchmarks.validity.picture import draw
 from benchmarks.validity.worlds import OUTCOMES, PATHS
 
-# What no interval of so few outcomes reaches; the tables of the benchmark state the figures.
-HARD = {
-    ("expected shortfall 90", "90 % idle", 50): 0.87,
-    ("expected shortfall 90", "90 % idle", 200): 0.91,
-}
 # Atoms and counts of few events cover more than stated: they cannot cover less.
 WIDE = {"median", "5 % quantile", "share below -1", "count of losses below -1", "share above 0"}
 
@@ -32,9 +29,8 @@ QUICK_POOLED = {
 
 def check(statistic: str, law: str, n: int, worlds: int, covered: float) -> None:
     error = math.sqrt(0.05 * 0.95 / worlds)
-    least = HARD.get((statistic, law, n), 0.93)
     most = 1.0 if statistic in WIDE else 0.975
-    assert least - 3 * error <= covered <= most + 3 * error, (statistic, law, n, covered)
+    assert 0.93 - 3 * error <= covered <= most + 3 * error, (statistic, law, n, covered)
 
 
 @pytest.mark.parametrize(("name", "law"), [(k, w) for k, v in QUICK.items() for w in v])
@@ -68,3 +64,10 @@ def test_pooled_ratios_cover_as_stated_everywhere(name: str, law: str, n: int) -
     found = measure_pooled(name, PATHS[law], n, worlds, seed=100)
     if found.stated > 0.05:
         check(name, law, n, worlds, found.covered)
+
+
+def test_the_picture_of_validity_is_that_of_the_tables() -> None:
+    root = Path(__file__).resolve().parents[3]
+    drawn = draw((root / "benchmarks/RESULTS.md").read_text(encoding="utf-8"))
+    assert drawn == (root / "docs/images/validity.svg").read_text(encoding="utf-8")
+    assert drawn.count("<circle") > 200

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from engine.tables.errors import MarketDataError
 from engine.tables.text_bytes import MEGABYTES, check_size
 
-__all__ = ["parquet_table"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["check_types", "parquet_table"]
 
 _MOST_COLUMNS: Final = 10_000
 # Bytes of a number in memory.
@@ -49,11 +52,11 @@ def parquet_table(path: Path, megabytes: float = MEGABYTES) -> pl.DataFrame:
     engine.tables.errors.MarketDataError: quotes.parquet: found a file that is not Parquet...
     """
     import pyarrow as pa
-    import pyarrow.parquet
+    import pyarrow.parquet as pq
 
     check_size(path.name, path.stat().st_size, megabytes)
     try:
-        with pa.parquet.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
+        with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
             rows, columns = file.metadata.num_rows, len(file.schema_arrow)
             if columns > _MOST_COLUMNS:
                 allowed = f"up to {_MOST_COLUMNS:,}"
@@ -62,10 +65,8 @@ def parquet_table(path: Path, megabytes: float = MEGABYTES) -> pl.DataFrame:
             read = file.read()
         # Text that is no UTF-8, or places outside of a column.
         read.validate(full=True)
-        # Text of the footer that is no UTF-8 lets Polars panic: zones, shown with a replacement,
-        # names of columns, an error here, and metadata, which is left out.
-        if "\ufffd" in "".join(str(kind) for kind in read.schema.types):
-            raise MarketDataError(path.name, "types in its footer that are no UTF-8", "some")
+        check_types(read.schema, path.name)
+        # What else a footer says of columns lets Polars panic, too, and is left out.
         frame = pl.from_arrow(pa.Table.from_arrays(read.columns, names=read.schema.names))
     # Names in a damaged footer may be no UTF-8, its types none that there are.
     except (pa.ArrowException, OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
@@ -73,3 +74,23 @@ def parquet_table(path: Path, megabytes: float = MEGABYTES) -> pl.DataFrame:
         raise MarketDataError(path.name, f"a file that is not Parquet ({reason})", "one") from None
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def check_types(schema: pa.Schema, name: str) -> None:
+    """Refuse zones and names inside of types that are no UTF-8: Polars panics at them.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        Of the file.
+    name : str
+        The file's name.
+
+    Raises
+    ------
+    MarketDataError
+        If there are any.
+    """
+    # PyArrow shows them with a replacement.
+    if "\ufffd" in "".join(str(kind) for kind in schema.types):
+        raise MarketDataError(name, "types in its footer that are no UTF-8", "some")

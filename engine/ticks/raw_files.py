@@ -20,6 +20,7 @@ from engine.tables.csv_text import delimiter_of
 from engine.tables.errors import MarketDataError
 from engine.tables.line_quotes import LineQuotes
 from engine.tables.numbers import parse_number
+from engine.tables.parquet_table import check_types
 from engine.tables.text_bytes import only_member
 from engine.ticks.columns import Kind, TickLayout
 from engine.ticks.quarantine import BAD_TICKS_SCHEMA
@@ -201,10 +202,12 @@ def _csv_batches(
 def _parquet_batches(path: Path) -> Iterator[pl.DataFrame]:
     try:
         with pa.parquet.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
+            check_types(file.schema_arrow, path.name)
             for batch in file.iter_batches(batch_size=_ROWS, use_threads=False):
+                batch.validate(full=True)
                 yield _frame(batch)
-    # Names in a damaged footer may be no UTF-8, its types none that there are.
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    # Names in a damaged footer may be no UTF-8, its types and zones none that there are.
+    except (pa.ArrowException, OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         raise _broken(path, error, "Parquet") from None
 
 

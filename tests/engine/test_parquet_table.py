@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import io
 import random
+import re
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +14,7 @@ import pytest
 
 from engine.tables.errors import MarketDataError
 from engine.tables.parquet_table import parquet_table
+from engine.ticks.raw_files import raw_batches
 
 DAY = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
 
@@ -62,6 +65,22 @@ def test_a_damaged_file_is_one_sentence_and_nothing_is_printed(
 ) -> None:
     # Of these the reader of Polars prints three backtraces, and the 486th ends the process.
     assert 0 < read(tmp_path / "x.parquet", range(390, 500)) < 110
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("zone", [b"\xffTC", b"UT\xff", b"U<C"])
+def test_a_zone_that_there_is_not_is_refused_for_bars_and_ticks(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], zone: bytes
+) -> None:
+    path, content = tmp_path / "x.parquet", whole()
+    (found,) = re.finditer(rb"[A-Za-z0-9+/]{200,}={0,2}", content)
+    schema = base64.b64decode(found[0])
+    assert schema.count(b"UTC") == 1
+    changed = base64.b64encode(schema.replace(b"UTC", zone))
+    path.write_bytes(content.replace(found[0], changed))
+    for read_it in (parquet_table, lambda path: [*raw_batches(path)]):
+        with pytest.raises(MarketDataError, match=r"^x\.parquet: found .*(UTF-8|time zone)[^\n]*$"):
+            read_it(path)
     assert capfd.readouterr().err == ""
 
 

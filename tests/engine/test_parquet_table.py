@@ -44,14 +44,12 @@ def read(path: Path, numbers: range) -> int:
     for number in numbers:
         path.write_bytes(damaged(content, number))
         try:
-            parquet_table(path).to_dicts()
+            parquet_table(path).hash_rows()
             count += 1
         except MarketDataError as error:
             said = str(error)
             assert said.startswith("x.parquet: found "), number
             assert "\n" not in said, number
-        except OverflowError:
-            pass  # a year that Python's dates do not have
     return count
 
 

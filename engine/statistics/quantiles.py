@@ -164,7 +164,7 @@ def expected_shortfalls(
         raise Refusal("level", str(level), "above 0 and below 1")
     x, layout = laid_out(losses, layout)
     valid = ~np.isnan(x)
-    n, _ = layout.tally(x)
+    n, total = layout.tally(x)
     # Rounding guards against 0.05 * 20 = 1.0000000000000009.
     size = np.round((1.0 - level) * n, 9)
     whole = size.astype(np.int64)
@@ -172,17 +172,17 @@ def expected_shortfalls(
     excess = np.where(valid, np.maximum(x - layout.spread_rows(boundary), 0.0), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         beyond = excess / layout.spread_rows(size / n)
-        value = boundary + layout.sum_rows(beyond) / n
-    found = replace(linear_mean(np.where(valid, beyond, math.nan), layout), value=value)
+        centre = total / n
+    found = linear_mean(np.where(valid, beyond, math.nan), layout)
+    found = replace(found, value=boundary + found.value)
     in_tail = layout.to_cells((excess > 0.0).astype(np.float64))
-    touching = layout.sum_cells(in_tail)
+    touching, squares = layout.sum_each(in_tail, in_tail**2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        effective = touching**2 / layout.sum_cells(in_tail**2)
+        effective = touching**2 / squares
     # Outcomes that are the boundary itself, of idle paths, tell nothing of what lies beyond.
     tail = np.minimum(size, touching + size - whole)
     if layout.cell_rows is not None:
         tail = np.where(np.isnan(effective), 0.0, effective)
-    centre = linear_mean(x, layout).value
 
     def own(confidence: float) -> Estimates:
         return _tail_interval(found, centre, tail, confidence)

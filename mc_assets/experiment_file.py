@@ -1,4 +1,4 @@
-"""Experiment files: a strategy, a file of bars and what to search, in one YAML mapping."""
+"""Experiment files: a strategy, a file of bars or ticks and what to search, in one YAML mapping."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExperimentFile", "is_experiment"]
 
-_TICKS: Final = ("l1_quote", "quotes", "ticks", "trades")
+_TICKS: Final = ("l1_quote", "quotes", "ticks")
 # What file systems hold, in bytes.
 _LONGEST_PATH: Final = 4_096
 _LONGEST_NAME: Final = 255
@@ -26,12 +26,19 @@ _DRAWDOWN: Final = "max_drawdown"
 
 
 class _Data(Settings):
-    """Where the bars are."""
+    """Where the bars or ticks are."""
 
-    path: str = Field(description="CSV or Parquet file, relative to the experiment file.")
+    path: str = Field(
+        description="CSV or Parquet file, or a folder of ticks, relative to the experiment file."
+    )
     format: Literal["csv", "parquet"] | None = Field(None, description="By default its ending.")
     # `schema` is a method of the base class.
-    kind: str = Field("bars", alias="schema", description="What a row is: bars.")
+    kind: str | None = Field(
+        None,
+        alias="schema",
+        description="What a row is: `bars`, or `l1_quote` (also `quotes`, `ticks`); by default as "
+        "the strategy trades.",
+    )
     symbol: str | None = Field(None, description="Name of the instrument; by default the file's.")
     timeframe: str = Field("1d", description="Length of a bar.")
     exchange: str = Field("XNYS", description="Calendar of the bars.")
@@ -43,12 +50,17 @@ class _Data(Settings):
 
     @field_validator("kind")
     @classmethod
-    def _bars_alone(cls, kind: str) -> str:
-        if kind in _TICKS:
-            raise Refusal("", repr(kind), "bars: quotes and trades cannot be searched on yet")
-        if kind != "bars":
-            raise Refusal("", repr(kind), "bars")
+    def _known(cls, kind: str | None) -> str | None:
+        if kind not in (None, "bars", *_TICKS):
+            raise Refusal("", repr(kind), ", ".join(("bars", *_TICKS)))
         return kind
+
+    def check_strategy(self, name: str, *, hears_ticks: bool) -> None:
+        """Refuse rows that are not what the strategy trades on."""
+        if self.kind is not None and (self.kind in _TICKS) != hears_ticks:
+            wanted = f"one of {', '.join(_TICKS)}" if hears_ticks else "bars"
+            said = f"{self.kind!r} for {name}, which trades on {'ticks' if hears_ticks else 'bars'}"
+            raise Refusal("data.schema", said, wanted)
 
 
 class _Optimization(Settings):
@@ -145,6 +157,7 @@ class ExperimentFile(Settings):
             project, str(own) if self.strategy.endswith(".py") else self.strategy
         )
         hears_ticks = get_strategy(strategy).hears_ticks()
+        self.data.check_strategy(self.strategy, hears_ticks=hears_ticks)
         source: Any = None
         if hears_ticks:
             source = find_ticks(folder / self.data.path, self.data.symbol)

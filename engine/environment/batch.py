@@ -112,7 +112,8 @@ class Batch:
         self.arrays = self._arrays(strategy)
         self._control = control_of(self.arrays)
         self.control = int(self._control.ctypes.data)
-        self.next_seed = np.zeros(count, dtype=np.uint64)
+        # The place in `seeds` of each; episodes of other seeds in between leave it.
+        self.next_seed = np.arange(count, dtype=np.uint64) % np.uint64(len(self.seeds or (0,)))
         self.seed_of = np.zeros(count, dtype=np.uint64)
         self.begun = np.zeros(count, dtype=bool)
         self._step, self._reset = step_kernel(), reset_kernel()
@@ -158,9 +159,9 @@ class Batch:
     def _following(self, number: int) -> int:
         """Return the seed of the next episode of an environment that is given none."""
         if self.seeds is not None:
-            place = self.next_seed[number] if self.begun[number] else number
-            self.next_seed[number] = (int(place) + self.count) % len(self.seeds)
-            return self.seeds[int(place) % len(self.seeds)]
+            place = int(self.next_seed[number])
+            self.next_seed[number] = (place + self.count) % len(self.seeds)
+            return self.seeds[place]
         if not self.begun[number]:
             return number
         return (int(self.seed_of[number]) + self.count) % _SEEDS
@@ -198,7 +199,8 @@ class Batch:
             given = ", ".join(f"{value:g}" for value in self.arrays.actions[number])
             return Refusal(f"action{where}", given, self.action_space_told())
         if code == REWARD_RAISED:
-            return ValueError(f"reward {type(self.reward).__name__}{where} raised an exception")
+            told = "raised an exception, or returned no finite number"
+            return ValueError(f"reward {type(self.reward).__name__}{where} {told}")
         text = self.simulations.status_text(number) or STATUS_TEXTS.get(code, "")
         return ValueError(f"the episode{where}, seed {self.seed_of[number]}, failed: {text}")
 

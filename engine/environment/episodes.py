@@ -14,7 +14,7 @@ from engine.environment.features import minute_table
 from engine.environment.settings import Settings
 from engine.errors import Refusal
 from engine.execution import Execution
-from engine.local_time import wall_clock
+from engine.local_time import session_days, wall_clock
 from engine.randomness import Stream, philox_reference
 from engine.sources import Historical, Source
 from engine.sources.generator import Generator
@@ -84,14 +84,18 @@ class Episodes:
             steps=steps, s0=s0, calendar=calendar, warm_up=warm_up
         )
         self.path_bars = self._generator.steps - warm_up
-        episode = session if settings.episode == "session" else settings.episode
+        self.timestamps = self._generator.timestamps
+        #: Bars of the traded part at which sessions begin; None: episodes begin at any.
+        self._sessions: NDArray[np.int64] | None = None
+        episode = settings.episode
+        if episode == "session":
+            self._sessions, episode = self._whole_sessions(session)
         self.episode_bars = self.path_bars if episode is None else int(episode)
         if self.episode_bars < 2 or self.episode_bars > self.path_bars:
             raise Refusal(
                 "episode", f"{self.episode_bars} bars", f"2 to {self.path_bars}, those of a path"
             )
         self.window_bars = warm_up + self.episode_bars
-        self.timestamps = self._generator.timestamps
         self.bars_per_year = float(source.bars_per_year(calendar, self.path_bars))
         self._start = settings.start
         self._column = self._regime_column(settings.start)
@@ -125,13 +129,14 @@ class Episodes:
         seed : int
             Decides both the path and, where starts are drawn, the start.
         """
-        last = self.path_bars - self.episode_bars
-        if self._start == "first" or last == 0:
-            start = 0
+        every = np.arange(self.path_bars - self.episode_bars + 1)
+        places = every if self._sessions is None else self._sessions
+        if self._start == "first" or len(places) == 1:
+            start = int(places[0])
         elif self._start == "random":
-            start = int(_share(seed, 0) * (last + 1))
+            start = int(places[int(_share(seed, 0) * len(places))])
         else:
-            start = self._start_in_regime(seed, last)
+            start = self._start_in_regime(seed, places)
         return Window(start, start + self.warm_up, start + self.window_bars - 1)
 
     def path(self, seed: int) -> NDArray[np.float64]:
@@ -215,9 +220,9 @@ class Episodes:
             raise Refusal("start", f"column {name!r}", f"columns of the source: {self.fields}")
         return self.fields.index(name)
 
-    def _start_in_regime(self, seed: int, last: int) -> int:
+    def _start_in_regime(self, seed: int, starts: NDArray[np.int64]) -> int:
         """Draw a regime of the path, each alike, or take the one asked for; then a start in it."""
-        values = self.path(seed)[0, self._column, self.warm_up : self.warm_up + last + 1]
+        values = self.path(seed)[0, self._column, self.warm_up + starts]
         if isinstance(self._start, Mapping):
             wanted = float(next(iter(self._start.values())))
         else:
@@ -232,7 +237,31 @@ class Episodes:
                 f"no bar at {wanted:g} on the path of seed {seed}",
                 "a longer path (`steps`)",
             )
-        return int(places[int(_share(seed, 0) * len(places))])
+        return int(starts[places[int(_share(seed, 0) * len(places))]])
+
+    def _whole_sessions(self, nominal: int) -> tuple[NDArray[np.int64], int]:
+        """Return where sessions begin in the traded part, and how many bars they have.
+
+        Of history those with the usual number of bars, so that half days are left out; of models
+        every session, which begin with the first bar that is traded.
+        """
+        minutes = intraday_minutes(self.calendar.timeframe)
+        if minutes is None:
+            told = f"'session' of bars of {self.calendar.timeframe}"
+            raise Refusal("episode", told, "a number of bars, or 'session' of intraday bars")
+        if self.timestamps is None:
+            starts = np.arange(max(self.path_bars // nominal, 1)) * nominal
+            return starts, nominal
+        days = session_days(self.timestamps[self.warm_up :], self.calendar.exchange)
+        firsts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+        if self.warm_up > 0 and len(firsts) > 1:
+            # The first may have begun among the bars to warm up on.
+            before = session_days(self.timestamps[self.warm_up - 1 :][:1], self.calendar.exchange)
+            firsts = firsts[int(before[0] == days[0]) :]
+        ends = np.append(firsts[1:], len(days))
+        lengths = ends - firsts
+        usual = int(np.bincount(lengths).argmax())
+        return firsts[lengths == usual], usual
 
 
 def nominal_minutes(numbers: NDArray[np.int64], calendar: BarCalendar) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.kernel import kernel
 from engine.compiled.linking import address_of_compiled
 from engine.environment.layout import (
@@ -23,6 +24,7 @@ from engine.environment.layout import (
 )
 from engine.errors import Refusal
 from engine.execution.calling import hook, users_hook
+from engine.strategies.compiler_errors import explain
 
 __all__ = ["Episode", "Reward", "Step", "reward_address", "reward_of"]
 
@@ -185,10 +187,19 @@ def reward_of(given: Any, known: dict[str, type[Reward]]) -> Reward:
 
 @cache
 def reward_address(cls: Any) -> int:
-    """Compile a reward and return the address of its code, called with control block and number."""
+    """Compile a reward and return the address of its code, called with control block and number.
+
+    Raises
+    ------
+    StrategyError
+        If it cannot be compiled; names the line.
+    """
     dispatcher = _reward_kernel(cls)
     _KEPT_ALIVE.append(dispatcher)
-    return address_of_compiled(dispatcher, 2)
+    try:
+        return address_of_compiled(dispatcher, 2)
+    except COMPILER_ERRORS as error:
+        raise explain(error, cls) from error
 
 
 _KEPT_ALIVE: Final[list[Any]] = []
@@ -211,6 +222,8 @@ def _reward_kernel(cls: type[Reward]) -> Any:
             if e.flags[number, ENDED] != 0:
                 found += float(episode(whole_of(e.whole[number]), weights, memory))
             e.rewards[number] = found
+            if not math.isfinite(found):
+                code = REWARD_RAISED
         except Exception:
             code = REWARD_RAISED
         return code

@@ -12,7 +12,7 @@ from engine.errors import Refusal
 from engine.jobs.world import World
 from engine.local_time import days_of_bars, session_days
 from engine.search.dated_windows import bars_in, dated_windows
-from engine.search.windows import WalkForwardWindow, walk_forward_windows
+from engine.search.windows import WalkForwardWindow, check_whole, walk_forward_windows
 from engine.sources import Historical
 from engine.timeframes import intraday_minutes
 
@@ -39,8 +39,12 @@ def asked_windows(
         If no window fits, or bars and lengths of time are mixed.
     """
     lengths = {"in_sample": in_sample, "out_of_sample": out_of_sample}
-    if purge < 0:
-        raise Refusal("windows.purge", str(purge), "0 or more bars")
+    check_whole("windows.purge", purge, 0)
+    if count is not None:
+        check_whole("windows.count", count, 1)
+    for name, length in lengths.items():
+        if length is not None and not isinstance(length, str):
+            check_whole(f"windows.{name}", length, 1)
     if dates is not None:
         if count is not None or out_of_sample is not None or isinstance(in_sample, int):
             raise Refusal(

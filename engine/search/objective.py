@@ -94,6 +94,14 @@ class Objective:
                     return cls(_name_of(name), direction == "maximise", name)
         raise Refusal(field, repr(given), _FORMS)
 
+    def __post_init__(self) -> None:
+        if self.function is not None and not self.needs:
+            raise Refusal(
+                f"search.objective.{self.statistic}",
+                "a function without arguments",
+                "one whose arguments are names of statistics",
+            )
+
     @property
     def needs(self) -> tuple[str, ...]:
         """The statistics that it follows from."""

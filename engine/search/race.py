@@ -12,9 +12,9 @@ from engine.errors import Refusal
 from engine.jobs.space import Scalar
 from engine.jobs.trial_status import TrialStatus
 from engine.search.evaluator import Evaluator
-from engine.search.objective import Evaluation, Objective
+from engine.search.objective import Evaluation, Objective, Requirement
 from engine.search.trials import Status
-from engine.statistics.distributions import student_quantile
+from engine.statistics.distributions import student_quantile, student_quantiles
 
 __all__ = ["race"]
 
@@ -30,6 +30,7 @@ def race(
     sets: Sequence[Mapping[str, Scalar]],
     objective: Objective,
     incumbent: Mapping[str, Scalar] | None = None,
+    requirements: Sequence[Requirement] = (),
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Run sets on more and more seeds, and let those leave that are clearly behind the best.
 
@@ -43,6 +44,8 @@ def race(
         What is raced for.
     incumbent : mapping, optional
         The best set of earlier generations, which runs along.
+    requirements : sequence of Requirement
+        Only sets that clearly meet them may lead.
 
     Returns
     -------
@@ -55,7 +58,8 @@ def race(
     After 32 paths, and each time that their number has doubled, a set leaves whose difference from
     the leader, on common paths, is below zero by Student's quantile at a level of 5 % shared by all
     sets and looks (Bonferroni; Maron and Moore, 1994, "Hoeffding races", NIPS 6, with the paired
-    test of Birattari et al., 2002). Sets that cannot be told apart all run to the end.
+    test of Birattari et al., 2002). Sets that cannot be told apart all run to the end. Whether a
+    set meets a requirement is told at the same level.
     """
     runners = list(sets) if incumbent is None else [*sets, incumbent]
     seeds = evaluator.seeds
@@ -85,7 +89,7 @@ def race(
         found |= dict(zip(alive.tolist(), results, strict=True))
         if last == len(seeds):
             break
-        behind = _behind(evaluation, objective, level, len(alive))
+        behind = _behind(evaluation, objective, requirements, level, len(alive))
         for index in alive[behind].tolist():
             found[index]["status"] = Status.BEHIND
         alive = alive[~behind & (status == 0).all(axis=1)]
@@ -120,19 +124,24 @@ def _joined(
 
 
 def _behind(
-    evaluation: Evaluation, objective: Objective, level: float, count: int
+    evaluation: Evaluation,
+    objective: Objective,
+    requirements: Sequence[Requirement],
+    level: float,
+    count: int,
 ) -> NDArray[np.bool_]:
-    """Tell which of the sets that run are clearly worse than the best of them."""
+    """Tell which of the sets that run are clearly worse than the best that may lead."""
     behind = np.zeros(count, dtype=bool)
     found = evaluation.found.get(objective.statistic)
     if found is None:
         return behind
     value = objective.sign * found.value
+    leading = np.where(_may_lead(evaluation, requirements, level), value, np.nan)
     units = int(found.units[0])
     influence = found.influence.reshape(len(value), -1)
-    if units < 3 or np.isnan(value).all() or influence.shape[1] != units:
+    if units < 3 or np.isnan(leading).all() or influence.shape[1] != units:
         return behind
-    leader = int(np.nanargmax(value))
+    leader = int(np.nanargmax(leading))
     apart = influence - influence[leader]
     error = np.sqrt((apart**2).mean(axis=1) / (units - 1))
     reach = student_quantile(level, units - 1.0) * error
@@ -140,3 +149,20 @@ def _behind(
         behind[evaluation.succeeded] = (value[leader] - value) > reach
     behind[evaluation.succeeded[leader]] = False
     return behind
+
+
+def _may_lead(
+    evaluation: Evaluation, requirements: Sequence[Requirement], level: float
+) -> NDArray[np.bool_]:
+    """Tell which sets meet every requirement by more than the error of its statistic."""
+    able = np.ones(len(evaluation.succeeded), dtype=bool)
+    for one in requirements:
+        found = evaluation.found.get(one.statistic)
+        if found is None:
+            return np.zeros(len(able), dtype=bool)
+        freedom = np.maximum(found.units - 1.0, 1.0)
+        error = evaluation.estimates(one.statistic).std_error
+        reach = student_quantiles(level, freedom) * np.nan_to_num(error)
+        for side in (-1.0, 1.0):
+            able &= one.holds(found.value + side * reach)
+    return able

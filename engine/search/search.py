@@ -208,7 +208,7 @@ class Search:
             loop = _Loop(self.settings, worlds.space, table, evaluator, journal, begin, progress)
             trials = loop.run()
             if trials.is_empty():
-                raise self._nothing(loop, worlds.space)
+                raise self._nothing(loop, worlds.space, worlds.job.paths)
             robust = robustness(worlds.space, table, trials)
             leaders = confirm(self.settings, worlds, table, robust, evaluator, workers)
             named = [
@@ -240,7 +240,14 @@ class Search:
             found, chance=chance_sentence(counted, worlds.job, leaders["set_id"][0])
         )
 
-    def _nothing(self, loop: _Loop, space: SearchSpace) -> Refusal:
+    def _nothing(self, loop: _Loop, space: SearchSpace, paths: int) -> Refusal:
+        budget = self.settings.budget
+        if not loop.dropped and budget is not None and budget.simulations is not None:
+            return Refusal(
+                "search.budget.simulations",
+                f"{budget.simulations:,}",
+                f"{paths:,} or more, those of one parameter set",
+            )
         return Refusal(
             "constraint",
             f"it drops all {loop.dropped:,} parameter sets that {self.settings.method} asked for"
@@ -358,7 +365,13 @@ class _Loop:
         if known is not None and self._table.is_of(known, sets):
             return known
         if self._settings.race:
-            ids, results = race(self._evaluator, sets, self._table.objectives[0], self._leader)
+            ids, results = race(
+                self._evaluator,
+                sets,
+                self._table.objectives[0],
+                self._leader,
+                self._table.requirements,
+            )
         else:
             ids, results = self._evaluator.results(sets, self._evaluator.seeds)
         rows = self._table.rows(self.sets, number, ids, sets, results)

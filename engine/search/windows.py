@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from engine.errors import Refusal
 
-__all__ = ["Fold", "PurgedSplits", "WalkForwardWindow", "purged_splits", "walk_forward_windows"]
+__all__ = [
+    "Fold",
+    "PurgedSplits",
+    "WalkForwardWindow",
+    "check_whole",
+    "purged_splits",
+    "walk_forward_windows",
+]
 
 Integers = NDArray[np.int64]
 
@@ -35,6 +42,18 @@ class WalkForwardWindow:
     last_in: int
     first_out: int
     last_out: int
+
+
+def check_whole(field: str, value: object, least: int) -> None:
+    """Refuse what is no whole number, or too small a one.
+
+    Raises
+    ------
+    Refusal
+        With the name of the field.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise Refusal(field, repr(value), f"a whole number >= {least}")
 
 
 def walk_forward_windows(
@@ -182,6 +201,13 @@ def purged_splits(
     >>> found.splits[1].train.tolist()
     [0, 1, 2, 10, 11]
     """
+    for name, value, least in (
+        ("folds", folds, 2),
+        ("test_folds", test_folds, 0),
+        ("purge", purge, 0),
+        ("embargo", embargo, 0),
+    ):
+        check_whole(name, value, least)
     if not 1 <= test_folds < folds <= bar_count:
         raise Refusal(
             "folds",

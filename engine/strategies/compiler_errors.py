@@ -22,7 +22,7 @@ _ENGINE = Path(__file__).resolve().parents[1]
 _STRATEGIES = _ENGINE / "strategies"
 _OURS = (
     *(_STRATEGIES, _STRATEGIES / "indicators"),
-    *(_ENGINE / "execution", _ENGINE / "compiled"),
+    *(_ENGINE / "execution", _ENGINE / "compiled", _ENGINE / "environment"),
 )
 _NUMBA = Path(numba.__file__).resolve().parent
 
@@ -46,7 +46,7 @@ _PLAIN_WORDS = (
         r"one value is \1 here and \2 there, allowed one kind of value",
     ),
     (
-        re.compile(r"Unknown attribute '(\w+)' of type (\S+)"),
+        re.compile(r"Unknown attribute '(\w+)' of type (\w+)"),
         r"found attribute `\1` of type \2, which has none of that name",
     ),
     (
@@ -59,7 +59,7 @@ _PLAIN_WORDS = (
 def explain(error: Exception, cls: type) -> StrategyError:
     """Return an error that names the first of the user's lines the compiler complains about.
 
-    `cls` is the strategy or the indicator that does not compile.
+    `cls` is the strategy, the indicator or the reward that does not compile.
     """
     # Numba writes in colours wherever colorama happens to be installed.
     text = _COLOUR.sub("", str(error))

@@ -14,6 +14,7 @@ from engine.errors import Refusal
 from engine.files import write_json
 from mc_assets.answers.experiments import run_experiment
 from mc_assets.cli import app
+from mc_assets.experiment_file import ExperimentFile
 from mc_assets.project import Project
 from tests.mc_assets.stored_home import store_experiment
 
@@ -154,7 +155,16 @@ def test_the_leaderboard_ranks_leaders_of_the_same_data_and_says_what_is_noise(
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ('schema: "bars"', 'schema: "l1_quote"', "data.schema: found 'l1_quote', allowed bars:"),
+        (
+            'schema: "bars"',
+            'schema: "l1_quote"',
+            "data.schema: found 'l1_quote' for sma_crossover, ",
+        ),
+        (
+            'schema: "bars"',
+            'schema: "books"',
+            "data.schema: found 'books', allowed bars, l1_quote,",
+        ),
         ('format: "csv"', 'format: "hdf5"', "data.format"),
         ("SP.csv", "none.csv", "there is no file"),
         ("monte_carlo", "annealing", "method"),
@@ -180,6 +190,22 @@ def test_what_an_experiment_cannot_say_is_one_sentence_with_its_file(
     assert sentence in text
     assert "\n" not in text
     assert "experiment.yaml" in text
+
+
+def test_an_experiment_on_quotes_says_so(folder: Path, project: Path) -> None:
+    content = {
+        "experiment_name": "OFI_Scalping",
+        "data": {"path": str(project / "data/sample/ticks/SYNTH"), "schema": "l1_quote"},
+        "strategy": "ofi",
+        "optimization": {"method": "monte_carlo", "samples": 2},
+    }
+    search = ExperimentFile.read(content).search(Project.from_environment(), folder)
+    assert search.study.definition.strategy.name == "ofi"
+    content["data"] |= {"schema": "bars"}
+    with pytest.raises(
+        Refusal, match=r"^data.schema: found 'bars' for ofi, which trades on ticks, a"
+    ):
+        ExperimentFile.read(content).search(Project.from_environment(), folder)
 
 
 @pytest.mark.parametrize(

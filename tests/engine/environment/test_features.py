@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import engine as mc
@@ -106,6 +107,27 @@ def test_episodes_begin_where_the_seed_says_and_in_regimes() -> None:
             assert all(column[trading] == 1.0 for _, trading, _ in windows)
 
 
+@pytest.mark.parametrize("warm_up", [0, 1, 9])
+def test_a_session_of_history_is_a_day_of_it_from_its_opening_to_its_close(warm_up: int) -> None:
+    days = pd.bdate_range("2024-11-18", "2024-12-06").drop(pd.Timestamp("2024-11-28"))
+    half = pd.Timestamp("2024-11-29")
+    opens = [
+        day + pd.Timedelta(hours=9.5 + k) for day in days for k in range(4 if day == half else 7)
+    ]
+    index = pd.DatetimeIndex(opens).tz_localize("America/New_York")
+    frame = pd.DataFrame({"close": 100.0 + np.arange(len(index)) % 5}, index=index)
+    bars = mc.Bars.from_frame(frame, symbol="X", calendar=mc.BarCalendar("XNYS", "1h"))
+    settings = {"source": mc.Historical(bars), "features": ["close"], "warm_up": warm_up}
+    env = mc.make_env("equity", episode="session", start="random", **settings)
+    seen = set()
+    for seed in range(30):
+        _, trading, last = env.reset(seed=seed)[1]["window"].tolist()
+        assert (index[trading].hour, index[trading].minute, last - trading) == (9, 30, 6)
+        assert index[trading].date() == index[last].date() != half.date()
+        seen.add(index[trading].date())
+    assert len(seen) > 5
+
+
 def test_features_of_several_symbols_stand_side_by_side() -> None:
     source = mc.Historical((history(seed=1, symbol="A"), history(seed=2, symbol="B")))
     env = mc.make_env("equity", source=source, features=["rsi_5"], normalise=False)
@@ -134,6 +156,15 @@ def test_features_of_several_symbols_stand_side_by_side() -> None:
         ({"start": "regime", "episode": 9}, "start: found column 'regime', allowed columns"),
         ({"colour": 3}, "make_env: found colour, allowed market"),
         ({"units": -1.0}, "units: found -1.0, allowed a number above 0"),
+        ({"units": "a"}, "units: found 'a', allowed a number, or one for each symbol"),
+        ({"s0": "x"}, "s0: found 'x', allowed a number"),
+        ({"ruin": "x"}, "ruin: found 'x', allowed a share of the cash"),
+        ({"distance": None}, "distance: found None, allowed a share of the price"),
+        ({"fit_paths": 1.5}, "fit_paths: found 1.5, allowed a whole number >= 1"),
+        ({"lot_capacity": "x"}, "lot_capacity: found 'x', allowed a whole number >= 1"),
+        ({"actions": ["sides"]}, "actions: found ['sides'], allowed sides, target, orders"),
+        ({"calendar": "CMES"}, "calendar: found 'CMES', allowed a BarCalendar, such as mc.Bar"),
+        ({"episode": "session"}, "episode: found 'session' of bars of 1d, allowed a number"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence(settings: dict, sentence: str) -> None:

@@ -180,3 +180,10 @@ def _third(market: str, num_envs: int | None, action: Any) -> Any:
     env.reset(seed=3)
     env.step(action)
     return env.step(action)[0]
+
+
+def test_a_reset_by_a_seed_leaves_each_environment_its_place_in_the_seeds() -> None:
+    env = mc.make_env("mes_daily", num_envs=4, seeds=range(100, 110), **SMALL)
+    assert env.reset(seed=0)[1]["seed"].tolist() == [0, 1, 2, 3]
+    gone_through = [env.reset()[1]["seed"].tolist() for _ in range(3)]
+    assert gone_through == [[100, 101, 102, 103], [104, 105, 106, 107], [108, 109, 100, 101]]

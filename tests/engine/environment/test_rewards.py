@@ -9,6 +9,7 @@ import pytest
 
 import engine as mc
 from engine.statistics.performance import sharpe_ratio
+from engine.strategies import StrategyError
 from tests.engine.environment.following import FollowSides, batch_of, followed
 
 BARS = 120
@@ -30,6 +31,22 @@ class Careless(mc.Reward):
     @staticmethod
     def step(now, weights, memory):
         return memory[int(now.start)]
+
+
+class Infinite(mc.Reward):
+    """Returns what is no number to learn from."""
+
+    @staticmethod
+    def step(now, weights, memory):
+        return np.inf
+
+
+class Unknown(mc.Reward):
+    """Asks for what a step does not have."""
+
+    @staticmethod
+    def step(now, weights, memory):
+        return now.nothing
 
 
 def episode(reward: Any, **settings: Any) -> tuple[list[float], np.ndarray, Any, list[int]]:
@@ -164,5 +181,13 @@ def test_a_reward_that_cannot_be_is_refused_or_fails_in_one_sentence() -> None:
         mc.NetPnl(scale=float("nan"))
     with pytest.raises(mc.Refusal, match=r"Bound\.step: found no static method"):
         type("Bound", (mc.Reward,), {"step": lambda self, now, weights, memory: 0.0})
-    with pytest.raises(ValueError, match="reward Careless raised an exception"):
-        episode(Careless())
+    for reward in (Careless(), Infinite()):
+        name = type(reward).__name__
+        with pytest.raises(
+            ValueError, match=f"reward {name} raised an exception, or returned no fin"
+        ):
+            episode(reward)
+    with pytest.raises(
+        StrategyError, match=r"test_rewards.py, line \d+: found attribute `nothing`"
+    ):
+        episode(Unknown())

@@ -140,3 +140,23 @@ def test_the_ledger_says_which_sets_left_and_who_finishes_one_has_finished_it(
     again = read_trials(tmp_path)
     assert again["trial"].sort().to_list() == said["trial"].sort().to_list()
     assert set(again["status"]) == {"finished"}
+
+
+def test_only_sets_that_meet_what_is_required_lead_a_race() -> None:
+    space = {"fast": mc.integer(3, 20), "slow": mc.integer(25, 60)}
+    source = mc.GBM(mu=0.6, sigma=0.2)
+    study = mc.Study("x", source, "sma_crossover", space, seeds=256, steps=120)
+    raced, whole = (
+        Search(
+            study,
+            objective={"minimise": "mean_net_pnl"},
+            require={"trades": ">= 1.5"},
+            method="random",
+            budget={"sets": 40},
+            seed=3,
+            race=race,
+        ).run()
+        for race in (True, False)
+    )
+    assert raced.best == whole.best
+    assert (raced.trials["status"] == "finished").sum() >= 1

@@ -254,6 +254,15 @@ def test_a_constraint_that_nothing_satisfies_says_how_many_it_drops() -> None:
         _search(_study(constraint=both), method="random").run()
 
 
+def test_a_budget_below_one_set_and_a_function_of_nothing_are_one_sentence() -> None:
+    with pytest.raises(
+        Refusal, match=r"^search.budget.simulations: found 10, allowed 24 or more, those"
+    ):
+        _search(budget={"simulations": 10}).run()
+    with pytest.raises(Refusal, match=r"^search.objective.objective: found a function without arg"):
+        _search(objective=lambda: 1.0)
+
+
 def test_trials_that_do_not_meet_what_is_required_never_lead() -> None:
     found = _search(require={"trades": ">= 3"}).run()
     ok = found.trials.filter(pl.col("status") == "finished")

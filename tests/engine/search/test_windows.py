@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import engine as mc
 from engine.errors import Refusal
 from engine.search.windows import purged_splits, walk_forward_windows
 
@@ -137,3 +138,15 @@ def test_windows_that_do_not_fit_are_one_sentence(asked: dict[str, Any], sentenc
 def test_folds_that_cannot_be_are_one_sentence(bars: int, folds: int, left_out: int) -> None:
     with pytest.raises(Refusal, match="more folds than are left out"):
         purged_splits(bars, folds, left_out)
+
+
+def test_numbers_of_windows_and_folds_are_whole() -> None:
+    with pytest.raises(Refusal, match=r"^folds: found 2.5, allowed a whole number >= 2$"):
+        purged_splits(40, folds=2.5)  # type: ignore[arg-type]
+    study = mc.Study("x", mc.GBM(), "buy_and_hold", {"weight": [0.5, 1.0]}, seeds=2, steps=40)
+    with pytest.raises(Refusal, match=r"^windows.count: found 2.5, allowed a whole number >= 1$"):
+        mc.walk_forward(study, count=2.5)  # type: ignore[arg-type]
+    with pytest.raises(
+        Refusal, match=r"^windows.in_sample: found True, allowed a whole number >= 1"
+    ):
+        mc.walk_forward(study, in_sample=True, out_of_sample=5)

@@ -134,7 +134,7 @@ def test_the_command_has_a_second_name_because_other_programs_are_called_mc(whee
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
         lines = archive.read(name).decode().splitlines()
-    assert {"mc = mc_assets.cli:main", "mc-lab = mc_assets.cli:main"} <= set(lines)
+    assert {"mc = mc_assets.command:main", "mc-lab = mc_assets.command:main"} <= set(lines)
 
 
 def test_the_packages_are_imported_from_the_wheel(installed: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Results(RecordedRows):
     remake : callable, optional
         Returns the job that makes them as its study stands now: needed to simulate one again.
     damages : tuple of str
-        Sentences about stored parts that were left out because a file of theirs is damaged.
+        Sentences about stored parts left out for a damaged file.
     resampled : ResampledHistory, optional
         What a bootstrap draws from.
     root : Path or FileStore, optional
@@ -92,17 +92,15 @@ class Results(RecordedRows):
         """
         expression, kind = self._expression(condition, "filter")
         if kind != pl.Boolean:
-            raise Refusal(
-                "filter", f"{str(condition)!r}, a {kind}", "a condition that is true or false"
-            )
+            found = f"{str(condition)!r}, a {kind}"
+            raise Refusal("filter", found, "a condition that is true or false")
         return replace(self, lazy=self.lazy.filter(expression))
 
     def group_by(self, *names: str) -> Grouped:
         """Group by parameters or any other column."""
         if not names:
-            raise Refusal(
-                "column", "a name to group by is needed", hint=f"columns: {', '.join(self.columns)}"
-            )
+            known = f"columns: {', '.join(self.columns)}"
+            raise Refusal("column", "a name to group by is needed", hint=known)
         for name in names:
             self._known(name)
         return Grouped(self, list(dict.fromkeys(names)))

@@ -59,7 +59,7 @@ def test_statistics_and_the_error_budget_of_a_study_keep_the_bounds() -> None:
                 assert low <= row["ci_low"] <= row["ci_high"] <= high, row
 
 
-@pytest.mark.parametrize(("paths", "stated"), [(99, False), (100, True)])
+@pytest.mark.parametrize(("paths", "stated"), [(499, False), (500, True)])
 def test_a_normal_tail_of_too_few_paths_has_a_value_and_no_interval(
     paths: int, stated: bool
 ) -> None:

@@ -1,6 +1,7 @@
 """Run every benchmark in a process of its own and write ``benchmarks/RESULTS.md``.
 
-``python -m benchmarks [NAME ...]`` runs those named only and keeps the other sections.
+``python -m benchmarks [NAME ...]`` runs those named only and keeps the other sections, and what the
+heading says of the machine that they ran on. A section that ran names its own.
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ def main() -> None:
         )
         print(done.stdout, flush=True)
         stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        sections[name] = f"Run {stamp}: `python -m benchmarks {name}`\n\n{done.stdout.strip()}"
+        run = f"Run {stamp} on {_machine()}: `python -m benchmarks {name}`"
+        sections[name] = f"{run}\n\n{done.stdout.strip()}"
     # Also of benchmarks that are packages and run by themselves.
-    text = [_heading(), *(f"## {name}\n\n{body}" for name, body in sorted(sections.items()))]
+    heading = _heading() if set(sections) <= set(chosen) else _kept_heading()
+    text = [heading, *(f"## {name}\n\n{body}" for name, body in sorted(sections.items()))]
     RESULTS.write_text("\n\n".join(text) + "\n", encoding="utf-8")
     print(f"written: {RESULTS}")
 
@@ -52,15 +55,27 @@ def _sections() -> dict[str, str]:
     return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
+def _kept_heading() -> str:
+    """Return what stands above the sections."""
+    if not RESULTS.exists():
+        return _heading()
+    return RESULTS.read_text(encoding="utf-8").partition("\n## ")[0].strip()
+
+
 def _heading() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         "# Benchmarks\n\n"
         "Written by `make bench`. Machines are noisy: compare ratios inside one table rather than "
         "single figures.\n\n"
-        f"- Machine: {_processor()}, {os.cpu_count()} cores, {platform.system()}\n"
+        "Where a section names no machine of its own:\n\n"
+        f"- Machine: {_machine()}, {platform.system()}\n"
         f"- Python {platform.python_version()}; {versions}"
     )
+
+
+def _machine() -> str:
+    return f"{_processor()}, {os.cpu_count()} cores"
 
 
 def _processor() -> str:

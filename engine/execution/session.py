@@ -13,7 +13,7 @@ from engine.errors import Refusal
 from engine.execution.schedule import schedule_around
 from engine.local_time import evening, is_zone, session_days, wall_clock
 
-__all__ = ["Session", "last_bars_of_days"]
+__all__ = ["Session"]
 
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
@@ -182,41 +182,6 @@ class Session(BaseModel):
             int(text[:2]) * 60 + int(text[3:]) for text in (self.open or "", self.close or "")
         )
         return start, end
-
-
-def last_bars_of_days(
-    days: NDArray[np.int64], is_open: NDArray[np.bool_], is_over: bool
-) -> NDArray[np.int64]:
-    """Return the last bar on which an order for the day may fill, by the bar it is placed for.
-
-    Where bars at the end of a session are missing, it ends with the last that there is.
-
-    Parameters
-    ----------
-    days : ndarray of int64, shape (bars,)
-        Number of the day of each bar.
-    is_open : ndarray of bool, shape (bars,)
-        Whether orders fill at the bar. Placed for one at which they do not, an order is for the
-        day of the next at which they do.
-    is_over : bool
-        Whether the last day has ended, so that no bar of it is to come.
-
-    Returns
-    -------
-    ndarray of int64, shape (bars,)
-        The number of bars where it is none of them.
-    """
-    count = len(days)
-    places = np.flatnonzero(is_open)
-    if len(places) == 0:
-        return np.full(count, count, dtype=np.int64)
-    opened = days[places]
-    last_of_day = places[np.searchsorted(opened, opened, side="right") - 1]
-    if not is_over:
-        last_of_day = np.where(opened == opened[-1], count, last_of_day)
-    following = np.searchsorted(places, np.arange(count))
-    found = last_of_day[np.minimum(following, len(places) - 1)]
-    return np.where(following < len(places), found, count).astype(np.int64)
 
 
 def _minutes_of_day(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 import numpy as np
@@ -14,8 +15,9 @@ from engine.execution import layout
 from engine.execution.conversion import Account, conversions
 from engine.execution.cost_settings import Commission, Slippage
 from engine.execution.instruments import INSTRUMENTS, QUOTE, Instrument, named_instrument
+from engine.execution.last_bars import last_bars_of
+from engine.execution.own_bars import OwnBars
 from engine.execution.rates import InterestRate, MarginRate, Rate, StoredRate
-from engine.execution.session import Session, last_bars_of_days
 from engine.execution.sizing_rules import (
     MOST_UNITS,
     SMALL,
@@ -300,6 +302,7 @@ class Execution(_Settings):
         timestamps: NDArray[np.int64] | None,
         exchange: str | None,
         minutes: int | None = None,
+        own_bars: Sequence[OwnBars] | None = None,
     ) -> NDArray[np.int64] | None:
         """Return up to which bar an order for the day lives that can first fill at each bar.
 
@@ -313,6 +316,9 @@ class Execution(_Settings):
             Whose days count for instruments without hours of their own.
         minutes : int, optional
             Length of a bar; None: the shortest time between two of them.
+        own_bars : sequence of OwnBars, optional
+            Of each symbol, where they share a clock that is not their own: only bars that it has
+            count, by the sessions of its own exchange.
 
         Returns
         -------
@@ -322,17 +328,14 @@ class Execution(_Settings):
         """
         if timestamps is None or exchange is None:
             return None
-        if minutes is None:
-            minutes = int(np.diff(timestamps).min(initial=_DAY_MINUTES * _MINUTE) // _MINUTE)
-        until = int(timestamps[-1]) + minutes * _MINUTE
-        found = []
-        for symbol in symbols:
-            own = self.instruments.get(symbol, self.instrument).session
-            session = Session(exchange=exchange) if own is None else own
-            opens = np.ones(len(timestamps), dtype=bool) if own is None else own.holds(timestamps)
-            is_over = minutes >= _DAY_MINUTES or not opens.any()
-            is_over = is_over or session.is_over(timestamps[opens], until, minutes)
-            found.append(last_bars_of_days(session.days(timestamps), opens, is_over))
+        hours = [self.instruments.get(symbol, self.instrument).session for symbol in symbols]
+        owned = own_bars or [OwnBars(exchange, None)] * len(symbols)
+        found = [
+            last_bars_of(
+                own.exchange if session is None else session, timestamps, minutes, own.traded
+            )
+            for session, own in zip(hours, owned, strict=True)
+        ]
         return np.stack(found)
 
     @staticmethod

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from engine.bars import BAR_FIELDS, Bars
+from engine.bars import BAR_FIELDS, TRADED, Bars
 from engine.errors import Refusal
 from engine.paper.terms import Terms
 from engine.strategies import Backtest, FillTape, backtest
@@ -278,6 +278,8 @@ def _with_bar(bars: Bars, stamp: int, shape: dict[str, float]) -> Bars:
         name: np.append(getattr(bars, name), prices[name]) for name in BAR_FIELDS
     }
     own = {name: np.append(values, values[-1]) for name, values in bars.columns.items()}
+    if TRADED in own:
+        own[TRADED][-1] = 1.0
     return dataclasses.replace(
         bars,
         timestamps=np.append(bars.timestamps, stamp),

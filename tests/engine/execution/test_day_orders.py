@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from engine.bars import BAR_FIELDS, Bars
 from engine.calendar import BarCalendar
 from engine.execution import Execution
-from engine.execution.session import Session, last_bars_of_days
+from engine.execution.last_bars import last_bars_of_days
+from engine.execution.session import Session
 from engine.strategies import Strategy, backtest, prepare_strategy
 
 MINUTE = 60_000_000

@@ -19,7 +19,7 @@ from engine.local_time import wall_clock
 from engine.randomness import Stream, philox_reference
 from engine.sources import Historical, Source
 from engine.sources.generator import Generator
-from engine.timeframes import intraday_minutes
+from engine.timeframes import bar_minutes, intraday_minutes
 from engine.window import Window
 
 __all__ = ["Episodes", "Schedule"]
@@ -202,12 +202,9 @@ class Episodes:
         if isinstance(source, Historical):
             own = own_bars_of(source.bars, self._generator.steps)
         elapsed = None if stamps is None else time_between(stamps, self.bars_per_year)
-        exchange = self.calendar.exchange
-        minutes = intraday_minutes(self.calendar.timeframe) or _DAY_MINUTES
+        when = (stamps, self.calendar.exchange, bar_minutes(self.calendar.timeframe), own)
         return Schedule(
-            execution.closed(symbols, stamps),
-            execution.last_bars(symbols, stamps, exchange, minutes, own),
-            elapsed,
+            execution.closed(symbols, *when), execution.last_bars(symbols, *when), elapsed
         )
 
     def _regime_column(self, start: str | Mapping[str, float]) -> int:

@@ -15,9 +15,10 @@ from engine.execution import layout
 from engine.execution.conversion import Account, conversions
 from engine.execution.cost_settings import Commission, Slippage
 from engine.execution.instruments import INSTRUMENTS, QUOTE, Instrument, named_instrument
-from engine.execution.last_bars import last_bars_of
 from engine.execution.own_bars import OwnBars
 from engine.execution.rates import InterestRate, MarginRate, Rate, StoredRate
+from engine.execution.session import Session
+from engine.execution.session_bars import closed_of, last_bars_of
 from engine.execution.sizing_rules import (
     MOST_UNITS,
     SMALL,
@@ -265,30 +266,38 @@ class Execution(_Settings):
         return rules
 
     def closed(
-        self, symbols: tuple[str, ...], timestamps: NDArray[np.int64] | None
+        self,
+        symbols: tuple[str, ...],
+        timestamps: NDArray[np.int64] | None,
+        exchange: str | None = None,
+        minutes: int | None = None,
+        own_bars: Sequence[OwnBars] | None = None,
     ) -> NDArray[np.int64] | None:
-        """Return where symbols do not trade, by the hours of their instruments.
+        """Return where symbols do not trade, or outside the hours of their exchange.
+
+        Parameters are those of `last_bars`.
 
         Returns
         -------
         ndarray of int64, shape (symbols, bars), optional
-            1 where a symbol does not trade; None if all always do.
+            RESTS, OFF_HOURS or 0 (`engine.execution.layout`); None if it is 0 everywhere.
 
         Raises
         ------
         ValueError
             If an instrument has a session and the bars have no timestamps.
         """
+        return closed_of(self._hours(symbols, exchange, own_bars), timestamps, minutes)
+
+    def _hours(
+        self, symbols: tuple[str, ...], exchange: str | None, own_bars: Sequence[OwnBars] | None
+    ) -> list[Session | str | None]:
+        """Return the hours of each symbol: of its instrument, else its exchange's."""
+        own = [exchange] * len(symbols)
+        if own_bars is not None:
+            own = [item.exchange for item in own_bars]
         terms = [self.instruments.get(symbol, self.instrument) for symbol in symbols]
-        if all(item.session is None for item in terms):
-            return None
-        if timestamps is None:
-            raise Refusal(
-                "execution.instrument.session",
-                "bars without timestamps",
-                "history, whose bars have them",
-            )
-        return np.stack([item.closed(timestamps) for item in terms])
+        return [item.session or listed for item, listed in zip(terms, own, strict=True)]
 
     def terms_of(self, symbol: str) -> Instrument:
         """Return the terms of a symbol; one that is there for its rate is a currency pair."""
@@ -328,13 +337,11 @@ class Execution(_Settings):
         """
         if timestamps is None or exchange is None:
             return None
-        hours = [self.instruments.get(symbol, self.instrument).session for symbol in symbols]
-        owned = own_bars or [OwnBars(exchange, None)] * len(symbols)
+        traded = [None] * len(symbols) if own_bars is None else [own.traded for own in own_bars]
+        hours = self._hours(symbols, exchange, own_bars)
         found = [
-            last_bars_of(
-                own.exchange if session is None else session, timestamps, minutes, own.traded
-            )
-            for session, own in zip(hours, owned, strict=True)
+            last_bars_of(item or exchange, timestamps, minutes, own)
+            for item, own in zip(hours, traded, strict=True)
         ]
         return np.stack(found)
 

@@ -16,6 +16,7 @@ from engine.bars import BAR_FIELDS, TRADED, Bars
 from engine.errors import Refusal
 from engine.paper.terms import Terms
 from engine.strategies import Backtest, FillTape, backtest
+from engine.timeframes import bar_minutes
 
 __all__ = ["Child", "Replayed", "Wanted", "replay"]
 
@@ -226,13 +227,14 @@ class Replayed:
     def _next_stamp(self) -> int:
         """Return the first instant, a number of bars on, at which every instrument trades."""
         stamps, execution = self.bars[0].timestamps, self.terms.execution
+        minutes = bar_minutes(self.bars[0].calendar.timeframe)
         length = int(np.diff(stamps).min(initial=_DAY))
         ahead = stamps[-1] + length * np.arange(1, max(_MOST_CLOSED // length, 1) + 1)
         open_then = np.ones(len(ahead), dtype=bool)
         for bars in self.bars:
             session = execution.terms_of(bars.symbol).session
             if session is not None:
-                open_then &= session.holds(ahead)
+                open_then &= session.holds(ahead, minutes)
         return int(ahead[np.argmax(open_then)])
 
 

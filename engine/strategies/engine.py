@@ -42,13 +42,12 @@ from engine.strategies.scratch import Scratch, identities_of
 from engine.strategies.strategy import Strategy
 from engine.strategies.trade_columns import trade_columns
 from engine.strategies.trade_tape import TradeTape
-from engine.timeframes import intraday_minutes
+from engine.timeframes import bar_minutes
 from engine.window import Window
 
 __all__ = ["StrategyEngine"]
 
 _MOST_PLANS: Final = 1024
-_DAY_MINUTES: Final = 1440
 _NO_TRADES: Final = np.empty((TRADE_WIDTH, 0))
 _NO_ENDS: Final = np.empty(0, dtype=np.int64)
 
@@ -96,10 +95,11 @@ class StrategyEngine:
         read_columns(self._rules, execution, self.symbols, whole)
         self._rules[:, SUB_BARS] = sub_bars
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
-        self._closed = execution.closed(self.symbols, timestamps)
-        minutes = None if timeframe is None else intraday_minutes(timeframe) or _DAY_MINUTES
+        minutes = None if timeframe is None else bar_minutes(timeframe)
         own_bars = None if history is None else own_bars_of(history, steps)
-        self._last_bars = execution.last_bars(self.symbols, timestamps, exchange, minutes, own_bars)
+        when = (timestamps, exchange, minutes, own_bars)
+        self._closed = execution.closed(self.symbols, *when)
+        self._last_bars = execution.last_bars(self.symbols, *when)
         self._elapsed = None if timestamps is None else time_between(timestamps, bars_per_year)
         # What lies inside a bar is for the order engine: strategies see whole bars.
         self._event_loop = compile_strategy(cls, whole, len(self.symbols))

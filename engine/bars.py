@@ -82,6 +82,8 @@ class Bars:
         and a bootstrap draws them with their bar. Two of them do something: ``dividend_yield`` is
         paid to whoever holds a unit at the bar's open, a share of the close before; where
         ``traded`` is 0 the symbol cannot be traded on that bar.
+    own_exchange : str, optional
+        Whose sessions are the symbol's, where `calendar` is that of several that are joined.
 
     Raises
     ------
@@ -110,6 +112,7 @@ class Bars:
     calendar: BarCalendar = field(default_factory=BarCalendar)
     history_hashes: Mapping[int, str] = field(default_factory=dict)
     columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    own_exchange: str | None = None
 
     def __new__(cls, *given: object, **named: object) -> Self:
         """Make the object; a table in place of the arrays is told where it is read."""
@@ -127,11 +130,8 @@ class Bars:
         count = len(self.timestamps)
         for name, values in self.columns.items():
             _check_column(self.symbol, name, np.shape(values), count)
-        object.__setattr__(
-            self,
-            "columns",
-            {name: np.asarray(values, dtype=np.float64) for name, values in self.columns.items()},
-        )
+        numbers = {name: np.asarray(item, dtype=float) for name, item in self.columns.items()}
+        object.__setattr__(self, "columns", numbers)
         for name in BAR_FIELDS:
             column = getattr(self, name)
             if column.shape != (count,):
@@ -161,9 +161,7 @@ class Bars:
             "exchange": self.calendar.exchange,
         }
         if len(self):
-            days = np.datetime_as_string(
-                self.timestamps[[0, -1]].astype("datetime64[us]"), unit="D"
-            )
+            days = self.timestamps[[0, -1]].astype("datetime64[us]").astype("datetime64[D]")
             shown |= {"first": str(days[0]), "last": str(days[1])}
             shown["columns of one's own"] = ", ".join(self.columns) or None
         return facts(f"Bars of {self.symbol}", shown, sparkline(self.close, label="closes"))
@@ -331,6 +329,7 @@ class Bars:
             calendar=calendar,
             history_hashes=history_hashes or {},
             columns=own,
+            own_exchange=None,
             **prices,
         )
 
@@ -357,6 +356,7 @@ class Bars:
         """SHA-256 of symbol, calendar, timestamps and values: what a fingerprint depends on."""
         digest = hashlib.sha256()
         digest.update(f"{self.symbol}|{self.calendar.exchange}|{self.calendar.timeframe}".encode())
+        digest.update((self.own_exchange or "").encode())
         digest.update(np.ascontiguousarray(self.timestamps, dtype="<i8").tobytes())
         for name in BAR_FIELDS:
             digest.update(np.ascontiguousarray(getattr(self, name), dtype="<f8").tobytes())

@@ -7,7 +7,13 @@ from typing import Final
 
 from engine.errors import Refusal
 
-__all__ = ["LONG_TIMEFRAMES", "TIMEFRAMES_ALLOWED", "canonical_timeframe", "intraday_minutes"]
+__all__ = [
+    "LONG_TIMEFRAMES",
+    "TIMEFRAMES_ALLOWED",
+    "bar_minutes",
+    "canonical_timeframe",
+    "intraday_minutes",
+]
 
 #: Bars of one or more whole sessions. Months are ``mo``, for ``M`` and ``m`` are one folder on
 #: file systems that do not tell capitals apart.
@@ -65,3 +71,24 @@ def intraday_minutes(timeframe: str) -> int | None:
     if minutes >= _DAY:
         raise Refusal("timeframe", repr(timeframe), str(TIMEFRAMES_ALLOWED))
     return minutes
+
+
+def bar_minutes(timeframe: str) -> int:
+    """Return the minutes of a bar: of days, weeks and months those of 1, 7 and 28 whole days.
+
+    Parameters
+    ----------
+    timeframe : str
+        As of `canonical_timeframe`.
+
+    Raises
+    ------
+    ValueError
+        If it is no timeframe.
+
+    Examples
+    --------
+    >>> bar_minutes("1h"), bar_minutes("1d"), bar_minutes("1w")
+    (60, 1440, 10080)
+    """
+    return intraday_minutes(timeframe) or {"1d": 1, "1w": 7, "1mo": 28}[timeframe] * _DAY

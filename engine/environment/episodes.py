@@ -14,11 +14,12 @@ from engine.environment.features import minute_table
 from engine.environment.settings import Settings
 from engine.errors import Refusal
 from engine.execution import Execution
+from engine.execution.own_bars import own_bars_of
 from engine.local_time import session_days, wall_clock
 from engine.randomness import Stream, philox_reference
 from engine.sources import Historical, Source
 from engine.sources.generator import Generator
-from engine.timeframes import intraday_minutes
+from engine.timeframes import bar_minutes, intraday_minutes
 from engine.window import Window
 
 __all__ = ["Episodes", "Schedule"]
@@ -201,14 +202,14 @@ class Episodes:
         return nominal_minutes(np.arange(self._generator.steps) - self.warm_up, self.calendar)
 
     def _whole_schedule(self, execution: Execution) -> Schedule:
-        stamps, symbols = self.timestamps, self.symbols
+        stamps, symbols, source = self.timestamps, self.symbols, self.source
+        own = None
+        if isinstance(source, Historical):
+            own = own_bars_of(source.bars, self._generator.steps)
         elapsed = None if stamps is None else time_between(stamps, self.bars_per_year)
-        exchange = self.calendar.exchange
-        minutes = intraday_minutes(self.calendar.timeframe) or _DAY_MINUTES
+        when = (stamps, self.calendar.exchange, bar_minutes(self.calendar.timeframe), own)
         return Schedule(
-            execution.closed(symbols, stamps),
-            execution.last_bars(symbols, stamps, exchange, minutes),
-            elapsed,
+            execution.closed(symbols, *when), execution.last_bars(symbols, *when), elapsed
         )
 
     def _regime_column(self, start: str | Mapping[str, float]) -> int:

@@ -14,6 +14,7 @@ from engine.execution.futures import FUTURES, Contract
 from engine.execution.published_margins import PUBLISHED_MARGINS
 from engine.execution.rates import BorrowRate, FundingRate
 from engine.execution.session import Session
+from engine.execution.session_bars import closed_bars
 
 __all__ = ["INSTRUMENTS", "LARGE", "QUOTE", "Instrument", "named_instrument"]
 
@@ -115,22 +116,24 @@ class Instrument(BaseModel):
         """Numerator and denominator of the tick as it is written; both 0 without rounding."""
         return _as_fraction(0.0 if self.tick_rounding == "none" else self.tick_size)
 
-    def closed(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
+    def closed(
+        self, timestamps: NDArray[np.int64], minutes: int | None = None
+    ) -> NDArray[np.int64]:
         """Return which bars lie outside the session.
 
         Parameters
         ----------
         timestamps : ndarray of int64, shape (bars,)
             Opening instants, microseconds since 1970-01-01 UTC.
+        minutes : int, optional
+            Length of a bar; None: the shortest time between two of them.
 
         Returns
         -------
         ndarray of int64, shape (bars,)
             1 for a bar outside the session, else 0.
         """
-        if self.session is None:
-            return np.zeros(len(timestamps), dtype=np.int64)
-        return (~self.session.holds(timestamps)).astype(np.int64)
+        return closed_bars(self.session, timestamps, minutes)
 
 
 def _as_fraction(step: float) -> tuple[float, float]:

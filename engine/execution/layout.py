@@ -187,6 +187,10 @@ TAPE_TAG: Final = 6
 TAPE_TAKEN: Final = 7  # non-zero: it is in the books
 TAPE_WIDTH: Final = 8
 
+# --- bars of a symbol: int64[symbols, bars], 0 where it trades in a session -----------------
+RESTS: Final = 1  # it does not trade
+OFF_HOURS: Final = 2  # it trades, before the open or behind the close of its exchange
+
 # --- trades: float64[capacity, TRADE_WIDTH]; a trade is one lot, or part of one, closed ----
 TRADE_SYMBOL: Final = 0
 TRADE_UNITS: Final = 1  # negative: sold short

@@ -5,7 +5,7 @@ the holding (the low if long, the high if short), or along a leg of a walk. Seve
 together, so that the end of the way to the extremes is the sum of what each can do to the
 account: a pessimistic bound. The price at which maintenance is crossed lies on the way, so it was
 traded in the bar; an instrument with ticks is sold at the next one below, or bought at the next
-above.
+above, or at the extreme of the bar where that comes first.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from engine.execution.layout import (
     TO_MAINTENANCE,
     TO_UNITS,
     UNITS,
+    VIEW,
 )
 from engine.execution.lots import round_to_lot
 from engine.execution.marks import exit_quote, is_symbol, volume_of
@@ -244,15 +245,20 @@ def _liquidate(s: Simulation, account: int, bar: int, way: int, share: float) ->
 def _price_of_sale(s: Simulation, symbol: int, bar: int, way: int, share: float) -> float:
     """Price at which a position is closed at a share of the way; a quoted one at its quote.
 
-    On the instrument's ticks it is the next that is not better than the market gave.
+    An open that was passed is a price of the market. A crossing is on the instrument's ticks the
+    next price that is not better than the market gave, but none beyond what was traded.
     """
     if is_symbol(s, symbol):
         price = price_along(s, symbol, bar, way, share)
         tick = s.rules[symbol, TICK_DENOMINATOR]
-        if tick == 0.0:
+        if tick == 0.0 or way == AT_THE_OPEN or share == 0.0:
             return price
         buys = s.positions[symbol, UNITS] < 0.0
-        return on_tick(price, buys, s.rules[symbol, TICK_NUMERATOR], tick)
+        on_grid = on_tick(price, buys, s.rules[symbol, TICK_NUMERATOR], tick)
+        high, low = s.counts[VIEW] + 1, s.counts[VIEW] + 2
+        if buys:
+            return min(on_grid, s.path[symbol, high, bar])
+        return max(on_grid, s.path[symbol, low, bar])
     return exit_quote(s, symbol, max(bar - (way == AT_THE_OPEN), 0))
 
 

@@ -54,7 +54,7 @@ from engine.execution.layout import (
 )
 from engine.execution.marks import is_symbol
 from engine.execution.reducing import mark_reducing
-from engine.execution.sessions import last_bar_of_day, rests
+from engine.execution.sessions import is_off_hours, last_bar_of_day
 from engine.execution.state import Simulation, first_trading_bar
 from engine.execution.ticks import put_on_ticks
 
@@ -159,15 +159,15 @@ def submit(
 
 @rare
 def submit_for_open(s: Simulation, bar: int, symbol: int, units: float) -> int:
-    """Place a market order for the open of the session that follows that of `bar`."""
+    """Place a market order for the open of the session that follows that of `bar`, if any."""
     keep_apart()
     nan = math.nan
     number = submit(s, bar, symbol, MARKET_ON_OPEN, BY_UNITS, units, nan, nan, nan, nan, DAY)
     if number > 0:
         first = bar + 1.0
-        if bar >= first_trading_bar(s) and not rests(s, symbol, bar):
+        if bar >= first_trading_bar(s) and not is_off_hours(s, symbol, bar):
             first = last_bar_of_day(s, symbol, bar) + 1.0
-        while first < s.path.shape[2] and rests(s, symbol, int(first)):
+        while first < s.path.shape[2] and is_off_hours(s, symbol, int(first)):
             first += 1.0
         s.orders[s.counts[PENDING] - 1, ORDER_EXPIRY] = first
     return number

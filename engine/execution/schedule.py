@@ -12,9 +12,10 @@ from engine.calendar import EXCHANGES
 from engine.errors import Refusal
 from engine.local_time import instants_of
 
-__all__ = ["Schedule", "schedule_around"]
+__all__ = ["Schedule", "schedule_around", "sessions_of_bars"]
 
-_DAY = 86_400_000_000
+_MINUTE = 60_000_000
+_DAY = 1440 * _MINUTE
 # More days than any exchange closes in a row.
 _MARGIN = 12
 _YEARS = 50
@@ -60,6 +61,43 @@ class Schedule(NamedTuple):
         return np.where(inside & ~pause, place, -1)
 
 
+def sessions_of_bars(timestamps: NDArray[np.int64], exchange: str) -> Schedule:
+    """Return the session that each instant belongs to: the first whose close is behind it.
+
+    A session ends with the regular close of the exchange, half days with theirs. What lies behind
+    it belongs to the next, and what comes before an open to the session that then opens. On days
+    of which no calendar knows, weekdays have full sessions.
+
+    Parameters
+    ----------
+    timestamps : ndarray of int64, shape (bars,)
+        Microseconds since 1970-01-01 UTC, ascending.
+    exchange : str
+        A key of `engine.calendar.EXCHANGES`.
+
+    Returns
+    -------
+    Schedule
+        A session per instant.
+
+    Examples
+    --------
+    The day after Thanksgiving ends at 13:00 in New York, 18:00 UTC:
+
+    >>> stamps = np.array(["2024-11-29T17:30", "2024-11-29T18:00"], "datetime64[us]")
+    >>> found = sessions_of_bars(stamps.astype(np.int64), "XNYS")
+    >>> found.days.astype("datetime64[D]").astype(str).tolist()
+    ['2024-11-29', '2024-12-02']
+    """
+    if len(timestamps) == 0:
+        return Schedule(*[np.zeros(0, dtype=np.int64)] * 5)
+    edges = timestamps[[0, -1]].astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64)
+    first, last = ((1970 + edges) // _YEARS).tolist()
+    schedule = _every_session(first, last, exchange)
+    place = np.searchsorted(schedule.closes, timestamps, side="right")
+    return Schedule(*(column[place] for column in schedule))
+
+
 def schedule_around(first: int, last: int, exchange: str) -> Schedule:
     """Return the sessions of the half centuries of two instants, and of some days around them.
 
@@ -91,6 +129,29 @@ def schedule_around(first: int, last: int, exchange: str) -> Schedule:
         .astype(np.int64)
     )
     return _schedule(int(start) - _MARGIN, int(end) + _MARGIN, exchange)
+
+
+@lru_cache(maxsize=64)
+def _every_session(first: int, last: int, exchange: str) -> Schedule:
+    """Return the sessions of half centuries by number, those of regular hours where none is known.
+
+    They end no later than the regular hours: Globex rests for an hour that `exchange_calendars`
+    counts as open.
+    """
+    years = np.array([first * _YEARS, last * _YEARS + _YEARS - 1])
+    turns = (np.clip(years, *_EVER) - 1970).astype("datetime64[Y]").astype("datetime64[us]")
+    edges = turns.astype("datetime64[D]").astype(np.int64) + np.array([-_MARGIN, 366 + _MARGIN])
+    when = turns.astype(np.int64)
+    try:
+        known = schedule_around(int(when[0]), int(when[1]), exchange)
+    except Refusal:
+        return _of_every_day(int(edges[0]), int(edges[1]), exchange)
+    terms = EXCHANGES[exchange]
+    regular = instants_of(known.days * _DAY + terms.parts[-1][1] * _MINUTE, terms.zone)
+    before = _of_every_day(edges[0], known.days[0] - 1, exchange)
+    behind = _of_every_day(known.days[-1] + 1, edges[1], exchange)
+    known = known._replace(closes=np.minimum(known.closes, regular))
+    return Schedule(*(np.concatenate(part) for part in zip(before, known, behind, strict=True)))
 
 
 @lru_cache(maxsize=64)
@@ -138,7 +199,7 @@ def _of_every_day(first: int, last: int, exchange: str) -> Schedule:
     if terms.days_per_week < 7:
         # 1970-01-01 was a Thursday.
         days = days[(days + 3) % 7 < 5]
-    minutes = np.array(terms.parts[0]) * 60_000_000
+    minutes = np.array([terms.parts[0][0], terms.parts[-1][1]]) * _MINUTE
     opens, closes = (instants_of(days * _DAY + minute, terms.zone) for minute in minutes)
     return Schedule(days, opens, closes, closes, closes)
 

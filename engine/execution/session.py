@@ -10,15 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from engine.calendar import EXCHANGES
 from engine.errors import Refusal
-from engine.execution.schedule import schedule_around
-from engine.local_time import evening, is_zone, session_days, wall_clock
+from engine.execution.schedule import schedule_around, sessions_of_bars
+from engine.local_time import days_of_bars, is_zone, session_days, wall_clock
 
-__all__ = ["Session", "last_bars_of_days"]
+__all__ = ["Session"]
 
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 _MINUTE: Final = 60_000_000
-_DAY: Final = 1440 * _MINUTE
+_DAY_MINUTES: Final = 1440
+_DAY: Final = _DAY_MINUTES * _MINUTE
 
 
 class Session(BaseModel):
@@ -79,18 +80,23 @@ class Session(BaseModel):
             raise Refusal("", str(found), "open and close, or an exchange")
         return self
 
-    def holds(self, timestamps: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each bar opens inside the session.
+    def holds(self, timestamps: NDArray[np.int64], minutes: int = 1) -> NDArray[np.bool_]:
+        """Whether each bar opens inside the session; of bars of a day, whether it has a session.
 
         Parameters
         ----------
         timestamps : ndarray of int64, shape (bars,)
             Opening instants, microseconds since 1970-01-01 UTC.
+        minutes : int
+            Length of a bar; a day is 1,440, and longer bars hold sessions always.
 
         Returns
         -------
         ndarray of bool, shape (bars,)
         """
+        if minutes >= _DAY_MINUTES:
+            of_days = self.exchange if minutes == _DAY_MINUTES else None
+            return _on_session_days(timestamps, of_days or "24/7")
         if self.exchange is not None:
             return _in_sessions(timestamps, self.exchange)
         start, end = self._times
@@ -100,10 +106,11 @@ class Session(BaseModel):
         return np.asarray((minute >= start) & (minute < end))
 
     def days(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of the trading day that each bar belongs to, holidays or not.
+        """Return the number of the trading day that each bar belongs to.
 
-        Half days, missing bars and bars outside the hours belong to the day that they lie in; a
-        session that passes midnight is one day.
+        Of an exchange that is the day of the first session whose regular close is behind the
+        bar's open. Of times of day, bars outside them belong to the day that they lie in, holidays
+        or not; a session that passes midnight is one day.
 
         Parameters
         ----------
@@ -115,17 +122,18 @@ class Session(BaseModel):
         ndarray of int64, shape (bars,)
             Never falls from bar to bar.
         """
-        if self.exchange is not None:
+        if self.exchange == "24/7":
             return session_days(timestamps, self.exchange)
+        if self.exchange is not None:
+            return sessions_of_bars(timestamps, self.exchange).days
         start, end = self._times
         minutes = start if end <= start else 0
         return (wall_clock(timestamps, self.zone) - minutes * _MINUTE) // _DAY
 
-    def is_over(self, inside: NDArray[np.int64], until: int, minutes: int) -> bool:
+    def is_over(self, inside: NDArray[np.int64], until: int) -> bool:
         """Whether no bar that opens at an instant or later is of the day of the last bar before.
 
-        A day ends with the close of its session, also of half a day; that of an exchange whose
-        bars lie outside its regular hours too ends with the day of its clock.
+        A day ends with the close of its session, also of half a day.
 
         Parameters
         ----------
@@ -133,8 +141,6 @@ class Session(BaseModel):
             Opening instants of the bars at which orders fill, microseconds since 1970-01-01 UTC.
         until : int
             The instant.
-        minutes : int
-            Length of a bar.
 
         Returns
         -------
@@ -148,32 +154,16 @@ class Session(BaseModel):
         >>> opens = opens.astype(np.int64)
         >>> hour = 3_600_000_000
         >>> nyse = Session(exchange="XNYS")
-        >>> nyse.is_over(opens, opens[1] + hour, 60), nyse.is_over(opens, opens[1] + 2 * hour, 60)
+        >>> nyse.is_over(opens, opens[1] + hour), nyse.is_over(opens, opens[1] + 2 * hour)
         (False, True)
         """
-        end = np.array([until], dtype=np.int64)
-        day = int(self.days(inside[-1:])[0])
-        if self.days(end)[0] > day:
-            return True
-        if self.exchange is None:
-            first, last = self._times
-            minute = (wall_clock(end, self.zone)[0] - day * _DAY) // _MINUTE
-            return bool(minute >= (last if last > first else last + _DAY // _MINUTE))
-        terms = EXCHANGES[self.exchange]
-        opening, closing = terms.parts[0][0], terms.parts[-1][1]
-        minute = _minutes_of_day(inside, self.exchange)
-        if bool(((minute + minutes <= opening) | (minute >= closing)).any()):
-            return False
-        if _minutes_of_day(end, self.exchange)[0] >= closing:
-            return True
-        try:
-            schedule = schedule_around(until, until, self.exchange)
-        except Refusal:
-            return False  # nothing is known of half days then
-        place = int(np.searchsorted(schedule.days, day))
-        if place == len(schedule.days) or schedule.days[place] != day:
-            return False
-        return bool(until >= schedule.closes[place])
+        last, end = inside[-1:], np.array([until], dtype=np.int64)
+        day = int(self.days(last)[0])
+        if self.exchange is not None or self.days(end)[0] > day:
+            return bool(self.days(end)[0] > day)
+        first, close = self._times
+        minute = (wall_clock(end, self.zone)[0] - day * _DAY) // _MINUTE
+        return bool(minute >= (close if close > first else close + _DAY // _MINUTE))
 
     @property
     def _times(self) -> tuple[int, int]:
@@ -184,47 +174,6 @@ class Session(BaseModel):
         return start, end
 
 
-def last_bars_of_days(
-    days: NDArray[np.int64], is_open: NDArray[np.bool_], is_over: bool
-) -> NDArray[np.int64]:
-    """Return the last bar on which an order for the day may fill, by the bar it is placed for.
-
-    Where bars at the end of a session are missing, it ends with the last that there is.
-
-    Parameters
-    ----------
-    days : ndarray of int64, shape (bars,)
-        Number of the day of each bar.
-    is_open : ndarray of bool, shape (bars,)
-        Whether orders fill at the bar. Placed for one at which they do not, an order is for the
-        day of the next at which they do.
-    is_over : bool
-        Whether the last day has ended, so that no bar of it is to come.
-
-    Returns
-    -------
-    ndarray of int64, shape (bars,)
-        The number of bars where it is none of them.
-    """
-    count = len(days)
-    places = np.flatnonzero(is_open)
-    if len(places) == 0:
-        return np.full(count, count, dtype=np.int64)
-    opened = days[places]
-    last_of_day = places[np.searchsorted(opened, opened, side="right") - 1]
-    if not is_over:
-        last_of_day = np.where(opened == opened[-1], count, last_of_day)
-    following = np.searchsorted(places, np.arange(count))
-    found = last_of_day[np.minimum(following, len(places) - 1)]
-    return np.where(following < len(places), found, count).astype(np.int64)
-
-
-def _minutes_of_day(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.int64]:
-    """Return the minutes since the midnight at which the day of a session begins."""
-    wall, before = wall_clock(timestamps, EXCHANGES[exchange].zone), evening(EXCHANGES[exchange])
-    return ((wall + before) % _DAY - before) // _MINUTE
-
-
 def _in_sessions(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.bool_]:
     if exchange == "24/7" or len(timestamps) == 0:
         return np.ones(len(timestamps), dtype=np.bool_)
@@ -233,3 +182,11 @@ def _in_sessions(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.boo
         return np.asarray((session_days(timestamps, exchange) + 3) % 7 < 5)
     schedule = schedule_around(int(timestamps[0]), int(timestamps[-1]), exchange)
     return np.asarray(schedule.place_of(timestamps) >= 0)
+
+
+def _on_session_days(timestamps: NDArray[np.int64], exchange: str) -> NDArray[np.bool_]:
+    """Whether daily bars, stamped with midnight or an open, are of a day with a session."""
+    if exchange == "24/7" or len(timestamps) == 0:
+        return np.ones(len(timestamps), dtype=np.bool_)
+    schedule = schedule_around(int(timestamps[0]), int(timestamps[-1]), exchange)
+    return np.isin(days_of_bars(timestamps, exchange), schedule.days)

@@ -9,10 +9,12 @@ from engine.execution.calling import part, rare
 from engine.execution.layout import (
     BEYOND,
     MAY_REST,
+    OFF_HOURS,
     ORDER_GROUP,
     ORDER_STATE,
     ORDER_SYMBOL,
     PASSED,
+    RESTS,
     SESSION_BARS,
     TRADED_FIELD,
     VOLUME_LIMIT,
@@ -25,6 +27,7 @@ __all__ = [
     "does_not_trade",
     "is_closed",
     "is_held_back",
+    "is_off_hours",
     "last_bar_of_day",
     "rests",
     "waits_at_close",
@@ -83,10 +86,18 @@ def rests(s: Simulation, symbol: int, bar: int) -> bool:
     """
     if not is_symbol(s, symbol):
         return not is_quoted(s, symbol, bar)
-    if s.closed.shape[1] > 0 and s.closed[symbol, bar] != 0:
+    if s.closed.shape[1] > 0 and s.closed[symbol, bar] == RESTS:
         return True
     field = int(s.rules[symbol, TRADED_FIELD])
     return field != 0 and s.path[symbol, field, bar] == 0.0
+
+
+@part
+def is_off_hours(s: Simulation, symbol: int, bar: int) -> bool:
+    """Whether the symbol rests at `bar`, or trades outside the hours of its exchange."""
+    if is_symbol(s, symbol) and s.closed.shape[1] > 0 and s.closed[symbol, bar] == OFF_HOURS:
+        return True
+    return rests(s, symbol, bar)
 
 
 @part

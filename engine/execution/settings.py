@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 import numpy as np
@@ -14,8 +15,10 @@ from engine.execution import layout
 from engine.execution.conversion import Account, conversions
 from engine.execution.cost_settings import Commission, Slippage
 from engine.execution.instruments import INSTRUMENTS, QUOTE, Instrument, named_instrument
+from engine.execution.own_bars import OwnBars
 from engine.execution.rates import InterestRate, MarginRate, Rate, StoredRate
-from engine.execution.session import Session, last_bars_of_days
+from engine.execution.session import Session
+from engine.execution.session_bars import closed_of, last_bars_of
 from engine.execution.sizing_rules import (
     MOST_UNITS,
     SMALL,
@@ -263,30 +266,38 @@ class Execution(_Settings):
         return rules
 
     def closed(
-        self, symbols: tuple[str, ...], timestamps: NDArray[np.int64] | None
+        self,
+        symbols: tuple[str, ...],
+        timestamps: NDArray[np.int64] | None,
+        exchange: str | None = None,
+        minutes: int | None = None,
+        own_bars: Sequence[OwnBars] | None = None,
     ) -> NDArray[np.int64] | None:
-        """Return where symbols do not trade, by the hours of their instruments.
+        """Return where symbols do not trade, or outside the hours of their exchange.
+
+        Parameters are those of `last_bars`.
 
         Returns
         -------
         ndarray of int64, shape (symbols, bars), optional
-            1 where a symbol does not trade; None if all always do.
+            RESTS, OFF_HOURS or 0 (`engine.execution.layout`); None if it is 0 everywhere.
 
         Raises
         ------
         ValueError
             If an instrument has a session and the bars have no timestamps.
         """
+        return closed_of(self._hours(symbols, exchange, own_bars), timestamps, minutes)
+
+    def _hours(
+        self, symbols: tuple[str, ...], exchange: str | None, own_bars: Sequence[OwnBars] | None
+    ) -> list[Session | str | None]:
+        """Return the hours of each symbol: of its instrument, else its exchange's."""
+        own = [exchange] * len(symbols)
+        if own_bars is not None:
+            own = [item.exchange for item in own_bars]
         terms = [self.instruments.get(symbol, self.instrument) for symbol in symbols]
-        if all(item.session is None for item in terms):
-            return None
-        if timestamps is None:
-            raise Refusal(
-                "execution.instrument.session",
-                "bars without timestamps",
-                "history, whose bars have them",
-            )
-        return np.stack([item.closed(timestamps) for item in terms])
+        return [item.session or listed for item, listed in zip(terms, own, strict=True)]
 
     def terms_of(self, symbol: str) -> Instrument:
         """Return the terms of a symbol; one that is there for its rate is a currency pair."""
@@ -300,6 +311,7 @@ class Execution(_Settings):
         timestamps: NDArray[np.int64] | None,
         exchange: str | None,
         minutes: int | None = None,
+        own_bars: Sequence[OwnBars] | None = None,
     ) -> NDArray[np.int64] | None:
         """Return up to which bar an order for the day lives that can first fill at each bar.
 
@@ -313,6 +325,9 @@ class Execution(_Settings):
             Whose days count for instruments without hours of their own.
         minutes : int, optional
             Length of a bar; None: the shortest time between two of them.
+        own_bars : sequence of OwnBars, optional
+            Of each symbol, where they share a clock that is not their own: only bars that it has
+            count, by the sessions of its own exchange.
 
         Returns
         -------
@@ -322,17 +337,12 @@ class Execution(_Settings):
         """
         if timestamps is None or exchange is None:
             return None
-        if minutes is None:
-            minutes = int(np.diff(timestamps).min(initial=_DAY_MINUTES * _MINUTE) // _MINUTE)
-        until = int(timestamps[-1]) + minutes * _MINUTE
-        found = []
-        for symbol in symbols:
-            own = self.instruments.get(symbol, self.instrument).session
-            session = Session(exchange=exchange) if own is None else own
-            opens = np.ones(len(timestamps), dtype=bool) if own is None else own.holds(timestamps)
-            is_over = minutes >= _DAY_MINUTES or not opens.any()
-            is_over = is_over or session.is_over(timestamps[opens], until, minutes)
-            found.append(last_bars_of_days(session.days(timestamps), opens, is_over))
+        traded = [None] * len(symbols) if own_bars is None else [own.traded for own in own_bars]
+        hours = self._hours(symbols, exchange, own_bars)
+        found = [
+            last_bars_of(item or exchange, timestamps, minutes, own)
+            for item, own in zip(hours, traded, strict=True)
+        ]
         return np.stack(found)
 
     @staticmethod

@@ -58,7 +58,7 @@ class Simulation(NamedTuple):
     curve: NDArray[np.float64]  # (trading bars,) equity at each close from the first trading bar
     trades: NDArray[np.float64]  # (capacity, TRADE_WIDTH)
     events: NDArray[np.float64]  # (capacity, EVENT_WIDTH)
-    closed: NDArray[np.int64]  # (symbols, bars) outside the session; (symbols, 0) if none has one
+    closed: NDArray[np.int64]  # (symbols, bars) 0, RESTS or OFF_HOURS; (symbols, 0): all are 0
     last_bars: NDArray[np.int64]  # (symbols, bars) of a day order; (symbols, 0): counted in bars
     elapsed: NDArray[np.float64]  # (bars,) mean bars since the open before; (0,): one each
     clock: NDArray[np.float64]  # (CLOCK_WIDTH, bars); (CLOCK_WIDTH, 0) where no hook asks

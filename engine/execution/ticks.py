@@ -70,4 +70,4 @@ def on_tick(price: float, up: bool, numerator: float, denominator: float) -> flo
             whole += 1.0
         elif not up and whole > count:
             whole -= 1.0
-    return whole * numerator / denominator
+    return whole * numerator / denominator + 0.0  # of minus zero, zero

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from engine.bars import Bars
     from engine.execution import Execution
     from engine.strategies import Strategy
 
@@ -275,5 +276,6 @@ class Engine(Protocol):
         timestamps: NDArray[np.int64] | None,
         exchange: str | None,
         timeframe: str | None,
+        history: tuple[Bars, ...] | None,
     ) -> PreparedEngine:
         """Bind it to a strategy and a world; `engine.strategies.prepare_strategy` documents all."""

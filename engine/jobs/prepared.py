@@ -14,7 +14,7 @@ from engine.jobs.job import Holds
 from engine.jobs.ledger import time_block_ends
 from engine.jobs.path_metrics import PathMetric, PathMetrics
 from engine.jobs.world import World
-from engine.sources import Generator
+from engine.sources import Generator, Historical
 from engine.sources.dynamics import WithDynamics, dynamics_of
 
 __all__ = ["Prepared", "prepare"]
@@ -74,6 +74,7 @@ class Prepared:
             timestamps=first.timestamps,
             exchange=world.calendar.exchange,
             timeframe=world.calendar.timeframe,
+            history=world.source.bars if isinstance(world.source, Historical) else None,
         )
         self.path_metrics = PathMetrics(metrics) if metrics else None
         self.metric_names = (*self.engine.metric_names, *metrics)

@@ -140,6 +140,7 @@ class OptionEngine:
         self, strategy: type[Strategy], execution: Execution, **shape: Any
     ) -> PreparedOptions:
         """Bind it to a strategy and a world."""
+        shape.pop("history", None)  # contracts expire by a calendar of their own
         strategy = conditioned(strategy, self.terms.when)
         return PreparedOptions(strategy, self.legs_of(strategy), self.terms, execution, **shape)
 

@@ -12,10 +12,11 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from engine.bars import BAR_FIELDS, Bars
+from engine.bars import BAR_FIELDS, TRADED, Bars
 from engine.errors import Refusal
 from engine.paper.terms import Terms
 from engine.strategies import Backtest, FillTape, backtest
+from engine.timeframes import bar_minutes
 
 __all__ = ["Child", "Replayed", "Wanted", "replay"]
 
@@ -226,13 +227,14 @@ class Replayed:
     def _next_stamp(self) -> int:
         """Return the first instant, a number of bars on, at which every instrument trades."""
         stamps, execution = self.bars[0].timestamps, self.terms.execution
+        minutes = bar_minutes(self.bars[0].calendar.timeframe)
         length = int(np.diff(stamps).min(initial=_DAY))
         ahead = stamps[-1] + length * np.arange(1, max(_MOST_CLOSED // length, 1) + 1)
         open_then = np.ones(len(ahead), dtype=bool)
         for bars in self.bars:
             session = execution.terms_of(bars.symbol).session
             if session is not None:
-                open_then &= session.holds(ahead)
+                open_then &= session.holds(ahead, minutes)
         return int(ahead[np.argmax(open_then)])
 
 
@@ -278,6 +280,8 @@ def _with_bar(bars: Bars, stamp: int, shape: dict[str, float]) -> Bars:
         name: np.append(getattr(bars, name), prices[name]) for name in BAR_FIELDS
     }
     own = {name: np.append(values, values[-1]) for name, values in bars.columns.items()}
+    if TRADED in own:
+        own[TRADED][-1] = 1.0
     return dataclasses.replace(
         bars,
         timestamps=np.append(bars.timestamps, stamp),

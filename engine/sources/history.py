@@ -208,6 +208,7 @@ def _placed(
 ) -> Bars:
     """Return the bars of a symbol on the joined clock."""
     last = bars.close[place]
+    listed = bars.own_exchange or bars.calendar.exchange
     columns = {name: values[place] for name, values in bars.columns.items()}
     if DIVIDEND_YIELD in columns:
         columns[DIVIDEND_YIELD] = np.where(own, columns[DIVIDEND_YIELD], 0.0)
@@ -223,4 +224,5 @@ def _placed(
         volume=np.where(own, bars.volume[place], 0.0),
         calendar=calendar,
         columns=columns,
+        own_exchange=None if listed == calendar.exchange else listed,
     )

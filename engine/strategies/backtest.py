@@ -252,6 +252,7 @@ def backtest(
         timestamps=first.timestamps,
         exchange=first.calendar.exchange,
         timeframe=first.calendar.timeframe,
+        history=series,
     )
     metrics = np.empty((1, 1, len(engine.metric_names)))
     status = np.empty((1, 1), dtype=np.int8)

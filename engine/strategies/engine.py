@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.bars import split_fields
+from engine.bars import Bars, split_fields
 from engine.clock import time_between
 from engine.compiled.compiler import COMPILER_ERRORS
 from engine.compiled.linking import address_of_compiled
@@ -26,6 +26,7 @@ from engine.execution.layout import (
 )
 from engine.execution.linked import metric_calls
 from engine.execution.metric_groups import ORDER_ENGINE
+from engine.execution.own_bars import own_bars_of
 from engine.execution.settings import Execution
 from engine.execution.state import frame_of, new_simulation
 from engine.strategies.clock_reads import clock_of
@@ -41,13 +42,12 @@ from engine.strategies.scratch import Scratch, identities_of
 from engine.strategies.strategy import Strategy
 from engine.strategies.trade_columns import trade_columns
 from engine.strategies.trade_tape import TradeTape
-from engine.timeframes import intraday_minutes
+from engine.timeframes import bar_minutes
 from engine.window import Window
 
 __all__ = ["StrategyEngine"]
 
 _MOST_PLANS: Final = 1024
-_DAY_MINUTES: Final = 1440
 _NO_TRADES: Final = np.empty((TRADE_WIDTH, 0))
 _NO_ENDS: Final = np.empty(0, dtype=np.int64)
 
@@ -72,6 +72,7 @@ class StrategyEngine:
         timestamps: NDArray[np.int64] | None = None,
         exchange: str | None = None,
         timeframe: str | None = None,
+        history: Sequence[Bars] | None = None,
     ) -> None:
         self.strategy = cls
         self.execution = execution
@@ -94,9 +95,11 @@ class StrategyEngine:
         read_columns(self._rules, execution, self.symbols, whole)
         self._rules[:, SUB_BARS] = sub_bars
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
-        self._closed = execution.closed(self.symbols, timestamps)
-        minutes = None if timeframe is None else intraday_minutes(timeframe) or _DAY_MINUTES
-        self._last_bars = execution.last_bars(self.symbols, timestamps, exchange, minutes)
+        minutes = None if timeframe is None else bar_minutes(timeframe)
+        own_bars = None if history is None else own_bars_of(history, steps)
+        when = (timestamps, exchange, minutes, own_bars)
+        self._closed = execution.closed(self.symbols, *when)
+        self._last_bars = execution.last_bars(self.symbols, *when)
         self._elapsed = None if timestamps is None else time_between(timestamps, bars_per_year)
         # What lies inside a bar is for the order engine: strategies see whole bars.
         self._event_loop = compile_strategy(cls, whole, len(self.symbols))

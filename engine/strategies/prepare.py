@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.bars import Bars
 from engine.execution.metric_groups import ORDER_ENGINE
 from engine.execution.settings import Execution
 from engine.strategies.engine import StrategyEngine
@@ -32,6 +33,7 @@ def prepare_strategy(
     timestamps: NDArray[np.int64] | None = None,
     exchange: str | None = None,
     timeframe: str | None = None,
+    history: Sequence[Bars] | None = None,
 ) -> StrategyEngine:
     """Return the engine of a strategy for price blocks of one shape.
 
@@ -67,6 +69,9 @@ def prepare_strategy(
         indicators with a timeframe; without it, days in UTC do.
     timeframe : str, optional
         Of the bars; indicators with a timeframe of their own, or of sessions, need it.
+    history : sequence of Bars, optional
+        Bars of each symbol, the last of which are the path: where several calendars are joined,
+        the orders of a symbol end with its own sessions.
     """
     cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
     return StrategyEngine(
@@ -84,4 +89,5 @@ def prepare_strategy(
         timestamps=timestamps,
         exchange=exchange,
         timeframe=timeframe,
+        history=history,
     )

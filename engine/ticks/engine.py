@@ -115,5 +115,6 @@ class TickEngine:
         self, strategy: type[Strategy], execution: Execution, **shape: Any
     ) -> PreparedTicks:
         """Bind it to a strategy and a world."""
+        shape.pop("history", None)  # a stream has one clock
         assert self.stream is not None
         return PreparedTicks(strategy, self.stream, self.terms, execution, **shape)

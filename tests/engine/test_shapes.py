@@ -414,10 +414,12 @@ VALUES: dict[str, tuple[Callable[[], Any], Mapping[str, int | None]]] = {
         SYMBOLS | {"bars": 20},
     ),
     "Execution.closed": (
-        lambda: mc.Execution(instrument=SESSION).closed(("A", "B"), history(20).timestamps),
+        lambda: mc.Execution(instrument=SESSION).closed(
+            ("A", "B"), history(20).timestamps, None, 60
+        ),
         SYMBOLS,
     ),
-    "Instrument.closed": (lambda: SESSION.closed(history(20).timestamps), BARS),
+    "Instrument.closed": (lambda: SESSION.closed(history(20).timestamps, 60), BARS),
     **_labelled("FuturesPanel", _fields(panel, "prices maturities elapsed_years"), PANEL),
     "term_structure": (lambda: mc.term_structure(*curve_of_shape()), {}),
     "volatility_term_structure": (lambda: mc.volatility_term_structure(*curve_of_shape()), {}),

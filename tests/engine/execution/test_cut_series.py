@@ -178,16 +178,16 @@ def test_nothing_fills_at_the_close_of_a_session_that_has_not_ended(
 
 
 def test_a_session_ends_by_its_calendar_its_hours_or_its_clock() -> None:
-    def is_over(session: Session, opens: str, until: str, minutes: int = 60) -> bool:
-        return session.is_over(np.array([instant(opens)]), instant(until), minutes)
+    def is_over(session: Session, opens: str, until: str) -> bool:
+        return session.is_over(np.array([instant(opens)]), instant(until))
 
     nyse, day = Session(exchange="XNYS"), "2024-01-16T"
     assert not is_over(nyse, day + "19:30", day + "20:30")
     assert is_over(nyse, day + "20:30", day + "21:30")
     assert is_over(nyse, "2024-11-29T17:30", "2024-11-29T18:30")
-    # With a bar after hours it is the local day that ends.
+    # A bar after hours belongs to the next session.
     assert not is_over(nyse, day + "21:30", day + "22:30")
-    assert is_over(nyse, day + "21:30", "2024-01-17T05:00")
+    assert is_over(nyse, day + "21:30", "2024-01-17T21:00")
     # A Saturday has no session.
     assert not is_over(nyse, "2024-01-20T16:30", "2024-01-20T17:30")
     night = Session.model_validate(NIGHT)

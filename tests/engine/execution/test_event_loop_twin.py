@@ -273,7 +273,7 @@ class Twin:
                 )
                 crossed = self.crossing_from(now, start, end) if leg else None
                 if crossed is not None and crossed < share:
-                    here = self.on_tick(start + crossed * (end - start), self.held < 0.0)
+                    here = self.sold_at(t, start, end, crossed)
                     if end != start:
                         now = min(max(now, (here - start) / (end - start)), 1.0)
                     self.liquidate(t, here, "stop")
@@ -358,16 +358,22 @@ class Twin:
         if crossed == 0.0:  # opened inside the bar, beyond its open
             start = self.bars[best, t]
             crossed = self.crossing_of_range(start, end)
-        self.liquidate(t, start + crossed * (end - start), "stop")
+        self.liquidate(t, self.sold_at(t, start, end, crossed), "stop")
 
     def crossing_of_range(self, best: float, worst: float) -> float:
         """How far from the best price to the worst maintenance is crossed; 1 if none covers it."""
         begin = self.slack(best)
         return begin / (begin - self.slack(worst)) if begin > 0.0 else 1.0
 
+    def sold_at(self, t: int, start: float, end: float, crossed: float) -> float:
+        """The tick against the account, but no price that was not traded."""
+        if crossed == 0.0:
+            return start
+        price = self.on_tick(start + crossed * (end - start), self.held < 0.0)
+        return min(price, self.bars[1, t]) if self.held < 0.0 else max(price, self.bars[2, t])
+
     def liquidate(self, t: int, price: float, moment: str) -> None:
         self.margin_calls += 1
-        price = self.on_tick(price, self.held < 0.0)  # against the account
         for order in list(self.book):
             self.leave(order, t, "cancelled")
         self.add("market", 0.0, target=True, forced=True)

@@ -139,7 +139,6 @@ LEVERED = {"initial_margin": 0.1, "maintenance_margin": 0.05, "lot_size": 0.0}
     [
         (90.0, (100.0, 100.5, 85.0, 90.0), 8000.0 / (90.0 * 0.95)),
         (-90.0, (100.0, 115.0, 99.5, 101.0), 10_000.0 / (90.0 * 1.05)),
-        (90.0, (92.03, 101.0, 85.0, 90.0), 92.03),  # below maintenance at the open
     ],
 )
 @pytest.mark.parametrize("tick", [0.25, 0.1, 0.01])
@@ -158,6 +157,39 @@ def test_a_liquidation_fills_on_the_next_tick_against_the_account(
     count = round(Fraction(found) / step)
     assert found == float(count * step)  # the decimal itself, not a sum of ticks
     assert 0.0 <= (price() - found) * units / 90.0 + 1e-9 < tick + 2e-9
+
+
+@pytest.mark.parametrize(
+    ("units", "bar", "price"),
+    [
+        # Crossed at 93.57, of which the next quarter below, 93.50, was not traded.
+        (90.0, (100.0, 100.5, 93.55, 94.0), 93.55),
+        (-90.0, (100.0, 105.90, 99.5, 105.0), 105.90),  # crossed at 105.82, the next is 106
+        # Passed by the open, which is a price of the market.
+        (90.0, (92.03, 101.0, 85.0, 90.0), 92.03),
+        (90.0, (93.3, 93.4, 93.3, 93.4), 93.3),
+        (-90.0, (106.2, 106.3, 106.1, 106.2), 106.2),
+    ],
+)
+@pytest.mark.parametrize("rule", ["pessimistic", "tradingview"])
+def test_a_liquidation_between_ticks_fills_at_a_price_that_was_traded(
+    make_bars, rule, units, bar, price
+) -> None:
+    terms = LEVERED | {"tick_size": 0.25}
+    execution = {"cash": 1000.0, "bracket_rule": rule, "instrument": terms}
+    found = backtest(Hold, make_bars([FLAT, FLAT, bar]), {"units": units}, execution)
+    assert found.metrics["margin_calls"] == 1.0
+    assert found.orders.filter(event="filled")["price"][-1] == price
+
+
+def test_a_price_of_nothing_is_zero_and_not_minus_zero(make_bars) -> None:
+    terms = {"tick_size": 0.25, "futures": True, "initial_margin": 0.0, "maintenance_margin": 0.0}
+    terms |= {"initial_margin_per_unit": 10.0, "maintenance_margin_per_unit": 5.0}
+    # Crossed a hair below zero, of which the grid's nearest is zero.
+    execution = {"cash": 1500.000001, "instrument": terms}
+    bars = make_bars([(10.0, 10.0, 10.0, 10.0)] * 2 + [(10.0, 10.0, -37.6, -37.6)])
+    found = backtest(Hold, bars, {"units": 100.0}, execution)
+    assert str(found.orders.filter(event="filled")["price"][-1]) == "0.0"
 
 
 def test_what_a_margin_call_leaves_is_covered_at_the_tick_at_which_it_sells(make_bars) -> None:

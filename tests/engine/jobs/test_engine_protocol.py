@@ -234,7 +234,7 @@ def test_the_engine_of_bars_and_the_toy_keep_the_contract() -> None:
         prepared: PreparedEngine = engine.prepare(
             strategy, Execution(), symbols=("X",), fields=fields, steps=9, bars_per_year=252.0,
             bars_per_session=1.0, warm_up=0, record_equity=3, record_trades=True, groups=(),
-            timestamps=None, exchange=None, timeframe=None,
+            timestamps=None, exchange=None, timeframe=None, history=None,
         )  # fmt: skip
         assert "net_pnl" in prepared.metric_names
         assert set(engine.range_metrics) <= set(engine.metric_names)

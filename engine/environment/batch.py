@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from dataclasses import fields
 from typing import Any, Final
@@ -49,11 +48,11 @@ from engine.environment.reward import reward_address, reward_of
 from engine.environment.rewards import REWARDS
 from engine.environment.settings import ACTION_KINDS_BY_NAME, Settings
 from engine.environment.simulations import Simulations
+from engine.environment.sizes import capacities_of, limits_of
 from engine.environment.stepping import reset_kernel, step_kernel
 from engine.errors import Refusal
 from engine.execution.layout import REJECTIONS, STATUS_TEXTS
 from engine.execution.metric_names import METRIC_NAMES
-from engine.sources import Source
 from engine.strategies.indicator_code import WORK_ROWS
 from engine.strategies.longer_bars import Timeline
 from engine.strategies.rows import plan_rows
@@ -61,7 +60,7 @@ from engine.strategies.rows import plan_rows
 __all__ = ["Batch"]
 
 _SEEDS: Final = 2**64
-_CASH_SHARE: Final = 0.95
+_MOST_PASSED_OVER: Final = 1_000
 
 
 class Batch:
@@ -104,10 +103,14 @@ class Batch:
         self.seeds = seeds
         if self.seeds is not None and not self.seeds:
             raise Refusal("seeds", "none", "at least one")
-        self.limits = self._limits(self._first_prices(source, s0))
+        self.limits = limits_of(self.episodes, settings, self.execution, s0)
         self.kind = ACTION_KINDS_BY_NAME[settings.actions]
         self.simulations = Simulations(
-            self.episodes, self.execution, count, len(self.features), *self._capacities()
+            self.episodes,
+            self.execution,
+            count,
+            len(self.features),
+            *capacities_of(self.episodes, settings, self.execution, self.limits),
         )
         self.arrays = self._arrays(strategy)
         self._control = control_of(self.arrays)
@@ -142,7 +145,7 @@ class Batch:
         for place, number in enumerate(numbers):
             seed = seeds[place]
             if seed is None:
-                seed = self._following(int(number))
+                seed = self._following_with_start(int(number))
             elif not 0 <= seed < _SEEDS:
                 raise Refusal("seed", repr(seed), "a whole number from 0 to 2**64 - 1")
             self.seed_of[number] = seed
@@ -155,6 +158,16 @@ class Batch:
         problem = self._reset(self.control, len(numbers))
         if problem:
             raise self._failure(problem - 1)
+
+    def _following_with_start(self, number: int) -> int:
+        """Return the next seed on whose path an episode can begin; the others are passed over."""
+        for _ in range(_MOST_PASSED_OVER):
+            seed = self._following(number)
+            if self.episodes.has_start(seed):
+                return seed
+            self.seed_of[number], self.begun[number] = seed, True
+        wanted = f"a bar at {self.settings.start} on the path of one of {_MOST_PASSED_OVER:,} seeds"
+        raise Refusal("start", f"none on the paths up to seed {seed}", wanted)
 
     def _following(self, number: int) -> int:
         """Return the seed of the next episode of an environment that is given none."""
@@ -254,50 +267,6 @@ class Batch:
 
     # --- construction ----------------------------------------------------------------------------
 
-    def _first_prices(self, source: Source, s0: Any) -> tuple[float, ...]:
-        """Return where trading starts: of history at its first bar that is traded."""
-        if not self.episodes.one_path:
-            return source.start_prices(s0)
-        opens = self.episodes.path(0)[:, self.episodes.fields.index("open"), :]
-        return tuple(float(price) for price in opens[:, self.episodes.warm_up])
-
-    def _limits(self, prices: tuple[float, ...]) -> NDArray[np.float64]:
-        """Return the largest position of each symbol that actions ask for, in units."""
-        symbols, given = self.episodes.symbols, self.settings.units
-        if given is not None:
-            limits = np.atleast_1d(np.asarray(given, dtype=np.float64))
-            limits = np.repeat(limits, len(symbols)) if len(limits) == 1 else limits
-            if len(limits) != len(symbols) or not (np.isfinite(limits) & (limits > 0)).all():
-                raise Refusal("units", repr(given), f"a number above 0 for each of {symbols}")
-            return limits
-        if self.execution.position_limit is not None:
-            return np.full(len(symbols), float(self.execution.position_limit))
-        found = np.ones(len(symbols))
-        share = _CASH_SHARE * self.execution.cash / len(symbols)
-        for place, (symbol, price) in enumerate(zip(symbols, prices, strict=True)):
-            terms = self.execution.terms_of(symbol)
-            if not terms.futures:
-                units = share / (abs(price) * terms.multiplier)
-                lot = terms.lot_size
-                found[place] = units if lot == 0.0 else max(math.floor(units / lot), 1) * lot
-        return found
-
-    def _capacities(self) -> tuple[int, int]:
-        """Return how many orders may be open at once, and how many lots of a symbol."""
-        symbols, settings = len(self.limits), self.settings
-        orders = settings.order_capacity
-        if orders is None:
-            orders = 64 if self.kind == ORDERS else 8 * symbols
-        lots = settings.lot_capacity
-        if lots is None:
-            lots = self.episodes.window_bars + 64
-            sizes = [self.execution.terms_of(name).lot_size for name in self.episodes.symbols]
-            if self.kind != ORDERS and min(sizes) > 0.0:
-                # Each lot that is open holds at least the smallest size, within the limit.
-                most = math.ceil(max(self.limits / np.array(sizes)))
-                lots = min(lots, 2 * most + 8)
-        return orders, lots
-
     def _arrays(self, strategy: Any) -> Environments:
         count, symbols = self.count, len(self.limits)
         episodes, features = self.episodes, self.features
@@ -379,7 +348,7 @@ class Batch:
         arrays, episodes = self.arrays, self.episodes
         seeds = self.seeds if self.seeds is not None else range(self.settings.fit_paths)
         clock = len(self.features.names) - len(self.features.expressions)
-        for seed in seeds[: self.settings.fit_paths]:
+        for seed in filter(episodes.has_start, seeds[: self.settings.fit_paths]):
             self.simulations.forget()
             self.reset(np.zeros(1, dtype=np.int64), [int(seed)])
             first = int(arrays.first_bars[0])

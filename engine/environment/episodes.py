@@ -140,6 +140,16 @@ class Episodes:
             start = self._start_in_regime(seed, places)
         return Window(start, start + self.warm_up, start + self.window_bars - 1)
 
+    def has_start(self, seed: int) -> bool:
+        """Whether an episode can begin on the path of a seed: where it has the regime wanted."""
+        if self._column < 0:
+            return True
+        try:
+            self.window(seed)
+        except Refusal:
+            return False
+        return True
+
     def path(self, seed: int) -> NDArray[np.float64]:
         """Return the path of a seed: that of the same seed of a study.
 

@@ -107,6 +107,32 @@ def test_episodes_begin_where_the_seed_says_and_in_regimes() -> None:
             assert all(column[trading] == 1.0 for _, trading, _ in windows)
 
 
+def test_seeds_whose_path_lacks_the_regime_are_passed_over_unless_asked_for() -> None:
+    source = mc.RegimeSwitching()
+    settings = {"source": source, "steps": 30, "episode": 10, "start": {"regime": 1.0}}
+    env = mc.make_env("mes_daily", features=["regime"], normalise=False, **settings)
+    with_it, lacking = [], []
+    for seed in range(30):
+        try:
+            env.reset(seed=seed)
+            with_it.append(seed)
+        except Refusal:
+            lacking.append(seed)
+    assert lacking
+    mine = mc.make_env("mes_daily", features=["regime"], **settings)
+    begun = []
+    for _ in with_it:
+        _, info = mine.reset()
+        begun.append(info["seed"])
+    assert begun == with_it
+    with pytest.raises(
+        Refusal, match=r"^start: found none on the paths up to seed .* of 1,000 seeds"
+    ):
+        mc.make_env(
+            "mes_daily", **{**settings, "start": {"regime": 9.0}}, features=["regime"]
+        ).reset()
+
+
 @pytest.mark.parametrize("warm_up", [0, 1, 9])
 def test_a_session_of_history_is_a_day_of_it_from_its_opening_to_its_close(warm_up: int) -> None:
     days = pd.bdate_range("2024-11-18", "2024-12-06").drop(pd.Timestamp("2024-11-28"))

@@ -123,9 +123,11 @@ def last_bars_of(
 
 
 def _length(timestamps: NDArray[np.int64], minutes: int | None) -> int:
-    if minutes is not None:
-        return minutes
-    return int(np.diff(timestamps).min(initial=_DAY_MINUTES * _MINUTE) // _MINUTE)
+    """Return the length of a bar; bars that lie far closer than it is said to be are as short."""
+    said = _DAY_MINUTES if minutes is None else minutes
+    apart = int(np.diff(timestamps).min(initial=said * _MINUTE) // _MINUTE)
+    # Days are 23 hours apart where clocks change.
+    return said if 2 * apart >= said else max(apart, 1)
 
 
 def last_bars_of_days(

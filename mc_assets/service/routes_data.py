@@ -161,6 +161,8 @@ def _table(
 def _hashed(frame: pl.DataFrame) -> bytes:
     import io
 
+    import polars as pl
+
     buffer = io.BytesIO()
-    frame.write_ipc_stream(buffer)
+    frame.rechunk().write_ipc_stream(buffer, compat_level=pl.CompatLevel.oldest())
     return buffer.getvalue()

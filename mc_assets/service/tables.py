@@ -179,9 +179,12 @@ def _weight(parameters: list[str]) -> float:
 
 
 def _bytes(frame: pl.DataFrame, kind: str) -> bytes:
+    import polars as pl
+
     buffer = io.BytesIO()
     if kind == ARROW:
-        frame.write_ipc_stream(buffer)
+        # Views of text lie in their buffers as they came; whole text has the same bytes always.
+        frame.rechunk().write_ipc_stream(buffer, compat_level=pl.CompatLevel.oldest())
     else:
         frame.write_parquet(buffer)
     return buffer.getvalue()

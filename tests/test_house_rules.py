@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conftest import LONGEST
 
 MOST_LINES = 400
+LARGEST_BYTES = 1_000_000
+TOP_LEVEL = {
+    *("CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "Makefile", "README.md"),
+    *("benchmarks", "data", "deploy", "docs", "engine", "examples", "mc_assets", "seeds", "sql"),
+    *("studies", "tests", "dagster.yaml", "mkdocs.yml", "pyproject.toml", "uv.lock"),
+    "workspace.yaml",
+}
 #: Longer files that are to be split.
 TO_SPLIT: set[str] = set()
 
@@ -25,6 +33,14 @@ def test_a_file_has_at_most_four_hundred_lines(project: Path) -> None:
     long = {place for place, text in sources(project) if len(text.splitlines()) > MOST_LINES}
     assert long - TO_SPLIT == set(), "one concept per file: split it"
     assert long >= TO_SPLIT, "no longer an exception"
+
+
+def test_only_what_the_project_is_made_of_lies_in_its_folder(project: Path) -> None:
+    kept = subprocess.run(["git", "ls-files"], cwd=project, capture_output=True, text=True).stdout
+    tops = {place.partition("/")[0] for place in kept.splitlines()}
+    assert {name for name in tops if not name.startswith(".")} <= TOP_LEVEL
+    sizes = {place: (project / place).stat().st_size for place in kept.splitlines()}
+    assert {place for place, size in sizes.items() if size > LARGEST_BYTES} == set()
 
 
 def _message(node: ast.expr) -> str:

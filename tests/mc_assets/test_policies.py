@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -200,6 +201,44 @@ def test_a_trained_policy_is_a_strategy_by_its_name(home: Path) -> None:
         study.write_text(JUDGED.replace("{policy: POLICY, parameters: {training: [0, 1]}}", wrong))
         with pytest.raises(ValueError, match=re.escape(said)):
             mc.load_study(study)
+
+
+PLAYED = """
+name: played
+source: {model: gbm, steps: 40, exchange: CMES, s0: 5000, parameters: {mu: 0.0, sigma: 0.17}}
+strategy: {name: agent, file: ../strategies/agent.py}
+execution:
+  cash: 25000
+  instrument: MES
+  commission: {per_unit: 0.62}
+  slippage: {ticks: 1}
+  position_limit: 1
+seeds: [7, 9]
+"""
+
+
+def test_an_episode_is_replayed_by_the_seed_it_was_played_on(home: Path) -> None:
+    env = mc.make_env("mes_daily", features=["return_1"], steps=40)
+    rng = np.random.default_rng(3)
+    policy = mc.Policy.of(
+        env, [(rng.normal(size=(3, env.observation_space.shape[0])), np.zeros(3))]
+    )
+    policy.save(home / "strategies" / "agent.py")
+    (home / "studies" / "played.yaml").write_text(PLAYED)
+    ran = CliRunner().invoke(app, ["run", "played"])
+    assert ran.exit_code == 0, ran.exception
+    for simulation, seed in enumerate((7, 9)):
+        seen, _ = env.reset(seed=seed)
+        truncated = False
+        while not truncated:
+            seen, _, _, truncated, info = env.step(policy.act(seen))
+        again = CliRunner().invoke(
+            app, ["replay", "played", str(simulation), "--no-picture", "--json"]
+        )
+        told = json.loads(again.stdout)
+        assert told["seed"] == seed
+        assert told["metrics"]["net_pnl"] == info["episode"]["net_pnl"]
+        assert len(told["trades"]) == info["episode"]["metrics"]["trades"] > 3
 
 
 def test_a_policy_file_to_begin_with_can_be_trained(home: Path) -> None:

@@ -217,7 +217,9 @@ class Episodes:
         if isinstance(source, Historical):
             own = own_bars_of(source.bars, self._generator.steps)
         elapsed = None if stamps is None else time_between(stamps, self.bars_per_year)
-        when = (stamps, self.calendar.exchange, bar_minutes(self.calendar.timeframe), own)
+        # No action lives by sessions, so that a calendar is built for `flat_at` alone.
+        exchange = self.calendar.exchange if execution.flat_at == "close" else None
+        when = (stamps, exchange, bar_minutes(self.calendar.timeframe), own)
         return Schedule(
             execution.closed(symbols, *when), execution.last_bars(symbols, *when), elapsed
         )

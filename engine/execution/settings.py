@@ -294,7 +294,7 @@ class Execution(_Settings):
     ) -> list[Session | str | None]:
         """Return the hours of each symbol: of its instrument, else its exchange's."""
         own = [exchange] * len(symbols)
-        if own_bars is not None:
+        if own_bars is not None and exchange is not None:
             own = [item.exchange for item in own_bars]
         terms = [self.instruments.get(symbol, self.instrument) for symbol in symbols]
         return [item.session or listed for item, listed in zip(terms, own, strict=True)]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -17,6 +16,7 @@ from engine.jobs.job import Job
 from engine.jobs.plan import make_plan
 from engine.jobs.pool import PartPool
 from engine.jobs.store import MemoryStore
+from engine.jobs.threshold import Threshold
 from engine.sources import GBM
 from engine.statistics.rare_events import rare_event
 
@@ -44,13 +44,7 @@ SCHEMA: Final = {
     "mean_weight_error": pl.Float64(),
 }
 
-_EVENT: Final = re.compile(r"\s*([a-z_]\w*)\s*(<=|>=|<|>)\s*([-+]?\d[\d_]*\.?\d*(?:e[-+]?\d+)?)\s*")
-_COMPARED: Final[dict[str, Callable[[Any, float], Any]]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-}
+_EVENT: Final = re.compile(r"\s*([a-z_]\w*)\s*(.+)")
 
 _MOST_SIMULATIONS: Final = 20_000_000
 # Seeds whose paths are held at once.
@@ -99,8 +93,8 @@ def check_rare_events(job: Job) -> None:
         )
 
 
-def parsed_event(event: str, metrics: tuple[str, ...]) -> tuple[str, str, float]:
-    """Read an event: a metric, how it compares, and with what.
+def parsed_event(event: str, metrics: tuple[str, ...]) -> tuple[str, Threshold]:
+    """Read an event: a metric, and what it is compared with.
 
     Parameters
     ----------
@@ -111,7 +105,7 @@ def parsed_event(event: str, metrics: tuple[str, ...]) -> tuple[str, str, float]
 
     Returns
     -------
-    metric, comparison, bound : str, str, float
+    metric, threshold : str, Threshold
         Its parts.
 
     Raises
@@ -122,17 +116,17 @@ def parsed_event(event: str, metrics: tuple[str, ...]) -> tuple[str, str, float]
     Examples
     --------
     >>> parsed_event("total_return <= -0.5", ("total_return",))
-    ('total_return', '<=', -0.5)
+    ('total_return', Threshold(comparison='<=', bound=-0.5))
     """
     found = _EVENT.fullmatch(event)
-    if found is None:
+    threshold = None if found is None else Threshold.read(found[2])
+    if found is None or threshold is None:
         raise Refusal(
             "rare_events.events", repr(event), "METRIC <=, >=, < or > NUMBER: total_return <= -0.5"
         )
-    name, compared, bound = found.groups()
-    if name not in metrics:
-        raise Refusal("rare_events.events", repr(name), ", ".join(metrics))
-    return name, compared, float(bound)
+    if found[1] not in metrics:
+        raise Refusal("rare_events.events", repr(found[1]), ", ".join(metrics))
+    return found[1], threshold
 
 
 def rare_event_table(job: Job) -> pl.DataFrame | None:
@@ -239,7 +233,7 @@ def _outcomes(
     pool.work()
     pool.raise_first()
     parsed = {event: parsed_event(event, companion.holds.metrics) for event in events}
-    names = sorted({name for name, _, _ in parsed.values()})
+    names = sorted({name for name, _ in parsed.values()})
     rows = store.scan("simulations", store.manifests(companion.world.id))
     frame = rows.select("set_id", "seed", "path", "status", *names).collect()
     of_set = frame.partition_by("set_id", as_dict=True)
@@ -247,9 +241,6 @@ def _outcomes(
     for number, set_id in enumerate(companion.sets.ids.tolist()):
         own = of_set[(set_id,)].sort("seed", "path")
         values = {name: own[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in names}
-        met = {
-            event: np.asarray(_COMPARED[compared](values[name], bound))
-            for event, (name, compared, bound) in parsed.items()
-        }
+        met = {event: threshold.holds(values[name]) for event, (name, threshold) in parsed.items()}
         succeeded = (own["status"] == "ok").to_numpy().reshape(-1, unit).all(axis=1)
         yield number, met, np.repeat(succeeded, unit)

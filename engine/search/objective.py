@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.errors import Refusal
+from engine.jobs.threshold import Threshold
 from engine.jobs.world import World
 from engine.results.definitions import STATISTICS, Statistic, named_statistic
 from engine.results.outcomes import IDLE_NEEDS, Outcomes
@@ -25,13 +25,6 @@ __all__ = ["Evaluation", "Objective", "Requirement", "evaluate", "metrics_needed
 
 Floats = NDArray[np.float64]
 
-_COMPARISONS: Final = {
-    ">=": np.greater_equal,
-    "<=": np.less_equal,
-    ">": np.greater,
-    "<": np.less,
-}
-_REQUIREMENT: Final = re.compile(r"\s*(>=|<=|>|<)\s*(\S+)\s*")
 _FORMS: Final = (
     "a statistic or a function of statistics, {maximise: ...}, {minimise: ...}, or a list of these"
 )
@@ -171,21 +164,16 @@ class Requirement:
 
     @classmethod
     def _one(cls, name: str, text: Any, field: str) -> Requirement:
-        parsed = _REQUIREMENT.fullmatch(text) if isinstance(text, str) else None
-        try:
-            bound = float(parsed[2]) if parsed is not None else np.nan
-        except ValueError:
-            bound = np.nan
-        if parsed is None or not np.isfinite(bound):
+        threshold = Threshold.read(text)
+        if threshold is None:
             raise Refusal(
                 f"{field}.{name}", repr(text), "a comparison with a number, such as '>= 100'"
             )
-        return cls(name, parsed[1], bound)
+        return cls(name, threshold.comparison, threshold.bound)
 
     def holds(self, values: Floats) -> NDArray[np.bool_]:
         """Whether it holds, for each value; not where that is undefined."""
-        with np.errstate(invalid="ignore"):
-            return np.asarray(_COMPARISONS[self.comparison](values, self.bound), dtype=bool)
+        return Threshold(self.comparison, self.bound).holds(values)
 
     def __str__(self) -> str:
         return f"{self.statistic} {self.comparison} {self.bound:g}"

@@ -39,6 +39,7 @@ from engine.strategies.longer_bars import Timeline
 from engine.strategies.loop import path_loop
 from engine.strategies.rows import RowPlan, plan_rows
 from engine.strategies.scratch import Scratch, identities_of
+from engine.strategies.session_reads import lives_by_sessions
 from engine.strategies.strategy import Strategy
 from engine.strategies.trade_columns import trade_columns
 from engine.strategies.trade_tape import TradeTape
@@ -97,7 +98,9 @@ class StrategyEngine:
         self._rules[:, FIRST_SUB_BAR] = len(whole) if sub_bars > 1 else 0
         minutes = None if timeframe is None else bar_minutes(timeframe)
         own_bars = None if history is None else own_bars_of(history, steps)
-        when = (timestamps, exchange, minutes, own_bars)
+        # A calendar takes seconds to build: only for those whose orders live by it.
+        by_sessions = execution.flat_at == "close" or lives_by_sessions(cls)
+        when = (timestamps, exchange if by_sessions else None, minutes, own_bars)
         self._closed = execution.closed(self.symbols, *when)
         self._last_bars = execution.last_bars(self.symbols, *when)
         self._elapsed = None if timestamps is None else time_between(timestamps, bars_per_year)

@@ -9,9 +9,10 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-__all__ = ["HookText", "StrategyError", "declaration_error"]
+__all__ = ["HookText", "StrategyError", "declaration_error", "definition_of"]
 
 
 class StrategyError(ValueError):
@@ -70,3 +71,15 @@ class HookText:
         index = line - self.first_line
         row = rows[index].strip() if 0 <= index < len(rows) else ""
         return StrategyError(f"{self.file}, line {line}: {message}\n    {row}")
+
+
+@cache
+def definition_of(function: Callable[..., Any]) -> ast.FunctionDef:
+    """Return the parsed text of a hook, read once: a search asks about every batch of sets.
+
+    Raises
+    ------
+    StrategyError
+        If the text cannot be read.
+    """
+    return HookText(function).definition()

@@ -9,12 +9,11 @@ it cannot decide counts as a read.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from engine.strategies.expression import Field
-from engine.strategies.hook_text import HookText
+from engine.strategies.hook_text import definition_of
 from engine.strategies.parameters import Choice
 from engine.strategies.strategy import Strategy
 
@@ -65,15 +64,9 @@ def range_reads(cls: type[Strategy], values: Values, *, shortable: bool = True) 
     }
     for name, function in cls.hooks().items():
         reader = _Reader(cls, values, shortable=shortable, of_targets=name == "signals")
-        reader.read(_definition(function))
+        reader.read(definition_of(function))
         found |= reader.found
     return tuple(sorted(found))
-
-
-@cache
-def _definition(function: Callable[..., Any]) -> ast.FunctionDef:
-    """Return the text of a hook, read once: a search asks about every batch of sets."""
-    return HookText(function).definition()
 
 
 class _Reader(ast.NodeVisitor):

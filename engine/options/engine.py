@@ -93,7 +93,7 @@ class OptionEngine:
 
     def with_options(self, options: Mapping[str, Any]) -> OptionEngine:
         """Return the engine with the section `options` of a study."""
-        return OptionEngine(OptionSettings.model_validate(dict(options)))
+        return OptionEngine(OptionSettings.of(options, "options"))
 
     def asked_metrics(self, asked: Sequence[str], field: str) -> tuple[str, ...]:
         """Return the metrics that groups and metrics by name come to."""

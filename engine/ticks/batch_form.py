@@ -40,7 +40,7 @@ _OFFERED: Final = {
     "spread": f"{_ASK} - {_BID}",
     "trade": f"mc_s.trade_price[:{_N}] == mc_s.trade_price[:{_N}]",
     **{f"trade_{name}": f"mc_s.trade_{name}[:{_N}]" for name in ("price", "size", "side")},
-    "time": f"mc_s.heard[:{_N}]",
+    "time": f"mc_s.heard[:{_N}] + mc_s.times[{at.FEED}]",
     "stamp": f"mc_s.stamps[:{_N}]",
 }
 

@@ -198,6 +198,8 @@ def times_of(settings: TickSettings, seed: int = 0, path: int = 0) -> NDArray[np
         (at.RESPONSE, settings.latency.response),
     ):
         made[first : first + 3] = encode_delay(delay)
+    least, kind, _ = encode_delay(settings.latency.feed)
+    made[at.FEED] = least if kind == at.CONSTANT else 0
     if settings.funding is not None:
         made[at.FUNDING_EVERY] = nanoseconds_of(settings.funding.every, "funding.every")
     made[at.QUEUE], made[at.POWER] = at.QUEUES[settings.queue], settings.queue_power

@@ -53,7 +53,7 @@ class Account(SettingsGroup):
     """
 
     currency: str | None = None
-    rates: dict[str, PositiveRate | str | RateSeries] = Field(default_factory=dict)
+    rates: dict[str, PositiveRate | str | RateSeries] = Field(default={})
 
     @property
     def rate_symbols(self) -> frozenset[str]:

@@ -156,7 +156,7 @@ class Execution(SettingsGroup):
     flat_at: Literal["never", "close"] = "never"
     bracket_rule: Literal["pessimistic", "backtesting_py", "tradingview"] = "pessimistic"
     instrument: AnyInstrument = INSTRUMENTS["equity"]
-    instruments: dict[str, AnyInstrument] = Field(default_factory=dict)
+    instruments: dict[str, AnyInstrument] = Field(default={})
 
     @model_validator(mode="after")
     def _isolated_positions_close_whole(self) -> Execution:

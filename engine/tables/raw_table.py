@@ -35,7 +35,7 @@ class Layout(SettingsGroup):
         Whether prices such as ``110'165`` are points and 32nds, and not thousands.
     """
 
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str] = Field(default={})
     timezone: str | None = None
     stamp: Literal["open", "end"] | None = None
     date_format: str | None = None

@@ -16,6 +16,7 @@ from benchmarks.validity import (
     picture,
     selection,
     sequential,
+    share_coverage,
     speed,
     verdicts,
 )
@@ -35,6 +36,7 @@ _TABLES: dict[str, Callable[[int], None]] = {
 }
 
 _WITHOUT_WORLDS: dict[str, Callable[[], None]] = {
+    "shares": share_coverage.print_tables,
     "speed": speed.print_tables,
     "picture": picture.print_tables,
 }
@@ -47,7 +49,7 @@ def main() -> None:
     )
     parser.add_argument("--worlds", type=int, default=1000)
     chosen = parser.parse_args()
-    for name in chosen.tables or [*_TABLES, "speed"]:
+    for name in chosen.tables or [*_TABLES, "shares", "speed"]:
         print(f"### {name}\n", flush=True)
         if name in _WITHOUT_WORLDS:
             _WITHOUT_WORLDS[name]()

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
 from engine.jobs.canonical import short_hash
@@ -49,8 +49,9 @@ class Manifest:
         Seed block.
     sets : tuple of str
         Ids of its parameter sets, in the order of its rows.
-    seeds : ndarray of uint64, shape (seeds,)
-        Its seeds, ascending.
+    seed_runs : ndarray of uint64, shape (runs, 3)
+        Its seeds, ascending, as `pack_seeds` writes them: a part of a hundred thousand consecutive
+        seeds of its block holds three numbers.
     paths_per_seed : int
         Paths of each seed.
     holds : Holds
@@ -69,7 +70,7 @@ class Manifest:
     part: str
     block: int
     sets: tuple[str, ...]
-    seeds: NDArray[np.uint64]
+    seed_runs: NDArray[np.uint64]
     paths_per_seed: int
     holds: Holds
     rows: int
@@ -88,7 +89,7 @@ class Manifest:
             part=part.name,
             block=part.block,
             sets=tuple(part.sets.ids.tolist()),
-            seeds=part.seeds,
+            seed_runs=np.array(pack_seeds(part.seeds), dtype=np.uint64),
             paths_per_seed=part.world.paths_per_seed,
             holds=part.holds,
             rows=part.rows,
@@ -104,9 +105,19 @@ class Manifest:
         return path == table_key("simulations", self.world, self.part, apart=True)
 
     @property
+    def seeds(self) -> NDArray[np.uint64]:
+        """Its seeds, ascending, shape (seeds,); made when they are asked for."""
+        return unpack_seeds(self.seed_runs)
+
+    @cached_property
+    def seed_count(self) -> int:
+        """How many seeds it has."""
+        return int(self.seed_runs[:, 2].sum())
+
+    @property
     def cells(self) -> int:
         """Parameter sets × seeds."""
-        return len(self.sets) * len(self.seeds)
+        return len(self.sets) * self.seed_count
 
     @cached_property
     def sets_hash(self) -> str:
@@ -134,7 +145,7 @@ class Manifest:
                 "own_metrics": dict(holds.own_metrics),
             },
             "files": self.files,
-            "seeds": pack_seeds(self.seeds),
+            "seeds": self.seed_runs.tolist(),
             "sets": list(self.sets),
         }
 
@@ -156,7 +167,7 @@ class Manifest:
             made = cls(
                 **{name: content[name] for name in ("world", "part", "block", "rows", "failed")},
                 sets=tuple(content["sets"]),
-                seeds=unpack_seeds(content["seeds"]),
+                seed_runs=np.array(content["seeds"], dtype=np.uint64).reshape(-1, 3),
                 paths_per_seed=content["paths_per_seed"],
                 holds=Holds(
                     Record.model_validate(
@@ -224,10 +235,13 @@ def pack_seeds(seeds: NDArray[np.uint64]) -> list[list[int]]:
     return runs
 
 
-def unpack_seeds(runs: list[list[int]]) -> NDArray[np.uint64]:
+def unpack_seeds(runs: ArrayLike) -> NDArray[np.uint64]:
     """Return the seeds that `pack_seeds` wrote, shape (seeds,)."""
-    pieces = [
-        np.uint64(first) + np.uint64(step) * np.arange(count, dtype=np.uint64)
-        for first, step, count in runs
-    ]
-    return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.uint64)
+    first, step, count = np.asarray(runs, dtype=np.uint64).reshape(-1, 3).T
+    counts = count.astype(np.int64)
+    within = np.arange(int(counts.sum()), dtype=np.uint64)
+    if len(counts) > 1:
+        within -= np.repeat((np.cumsum(counts) - counts).astype(np.uint64), counts)
+        first, step = np.repeat(first, counts), np.repeat(step, counts)
+    found: NDArray[np.uint64] = first + step * within
+    return found

@@ -67,23 +67,29 @@ class Piece:
         The part.
     sets : ndarray of int64, shape (sets,)
         Positions of the parameter sets in the job.
-    seeds : ndarray of uint64, shape (seeds,)
-        The seeds.
+    some_seeds : ndarray of uint64, shape (seeds,), optional
+        The seeds, ascending; None for all of the part.
     """
 
     manifest: Manifest
     sets: NDArray[np.int64]
-    seeds: NDArray[np.uint64]
+    some_seeds: NDArray[np.uint64] | None
+
+    @property
+    def seeds(self) -> NDArray[np.uint64]:
+        """The seeds, ascending, shape (seeds,)."""
+        return self.manifest.seeds if self.some_seeds is None else self.some_seeds
 
     @property
     def whole(self) -> bool:
         """Whether these are all cells of the part."""
-        return len(self.sets) * len(self.seeds) == self.manifest.cells
+        return self.cells == self.manifest.cells
 
     @property
     def cells(self) -> int:
         """Cells served."""
-        return len(self.sets) * len(self.seeds)
+        some = self.some_seeds
+        return len(self.sets) * (self.manifest.seed_count if some is None else len(some))
 
 
 @dataclass
@@ -169,7 +175,7 @@ def _in_place(
                 left.append((number, some, seeds[~there]))
             if len(others):
                 left.append((number, others, seeds[there]))
-        if found == len(manifest.seeds):
+        if found == manifest.seed_count:
             parts.append(
                 Part(terms, job.sets[sets], manifest.seeds, manifest.block, manifest.apart)
             )
@@ -277,10 +283,9 @@ def _serve(
         if not len(common_sets) or not common_seeds.any():
             left.append(rectangle)
             continue
-        served = seeds[common_seeds]
-        # Millions of seeds are held once.
-        served = manifest.seeds if len(served) == len(manifest.seeds) else served
-        pieces.append(Piece(manifest, common_sets, served))
+        # Millions of seeds are held by nobody.
+        every = int(common_seeds.sum()) == manifest.seed_count
+        pieces.append(Piece(manifest, common_sets, None if every else seeds[common_seeds]))
         other_seeds = rectangle.seeds & ~there
         if other_seeds.any():
             left.append(_Rectangle(rectangle.sets, other_seeds))

@@ -116,8 +116,8 @@ class SharedParts:
 
     def part(self, place: PartPlace) -> Part:
         """Return the part at a place."""
-        sets = unpack_seeds(place.sets.tolist()).astype(np.int64)
-        seeds = self.seeds[unpack_seeds(place.seeds.tolist()).astype(np.int64)]
+        sets = unpack_seeds(place.sets).astype(np.int64)
+        seeds = self.seeds[unpack_seeds(place.seeds).astype(np.int64)]
         return Part(self.terms[place.terms], self.sets[sets], seeds, place.block, place.apart)
 
     @cached_property

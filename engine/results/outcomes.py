@@ -61,9 +61,12 @@ class Outcomes:
     _made: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False)
     _orders: dict[tuple[object, ...], Ordered] = field(default_factory=dict, init=False, repr=False)
 
-    @cached_property
+    @property
     def idle(self) -> Floats:
         """1 where no position was ever held, else 0, per simulation; NaN where rows do not say."""
+        return self._once(("idle",), self._idle)
+
+    def _idle(self) -> Floats:
         if not self.columns.keys() >= {*IDLE_NEEDS}:
             return np.full(int(self.layout.rows.sum()), np.nan)
         never = (self.columns["trades"] == 0.0) & (self.columns["exposure"] == 0.0)

@@ -100,14 +100,22 @@ class Shelf:
             self._bytes += plain.nbytes
             return Shelved(rows, width, None, first)
 
-    def take(self, shelved: Shelved, first: int, last: int) -> Floats:
-        """Return rows `first` to `last`, the latter not included, of an array that was put away."""
+    def take(self, shelved: Shelved, first: int, last: int, some: slice | None = None) -> Floats:
+        """Return some columns, without a step, of rows `first` to `last`, the latter excluded."""
+        width = shelved.width
+        begin, end = (0, width) if some is None else some.indices(width)[:2]
         if shelved.held is not None:
-            return shelved.held[first:last]
+            return shelved.held[first:last, begin:end]
+        if end - begin == width:
+            return self._read(shelved, first, 0, (last - first) * width).reshape(-1, width)
+        # Only what is wanted is read: a part of a set has a few paths of every block.
+        rows = [self._read(shelved, row, begin, end - begin) for row in range(first, last)]
+        return np.stack(rows) if rows else np.empty((0, end - begin))
+
+    def _read(self, shelved: Shelved, row: int, column: int, count: int) -> Floats:
         assert self._file is not None
-        row = 8 * shelved.width
-        read = os.pread(self._file.fileno(), (last - first) * row, shelved.first + first * row)
-        return np.frombuffer(read).reshape(last - first, shelved.width)
+        place = shelved.first + 8 * (row * shelved.width + column)
+        return np.frombuffer(os.pread(self._file.fileno(), 8 * count, place))
 
     def _opened(self) -> IO[bytes]:
         if self._folder is not None and os.access(self._folder, os.W_OK):

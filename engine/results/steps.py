@@ -149,8 +149,8 @@ class _PartedStep:
             return Computation(on, len(self.parts))
 
         def parts(left: set[str]) -> Iterator[Outcomes]:
-            columns = sorted({column for name in left for column in needs[name]})
             for paths in self.parts:
+                columns = sorted({column for name in left for column in needs[name]})
                 part = self._read(columns, paths)
                 assert part is not None
                 yield part

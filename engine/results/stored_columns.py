@@ -64,7 +64,7 @@ class _Place:
     sets : ndarray of int64
         Numbers of its sets in the study, ascending.
     paths : range or ndarray of int64
-        Numbers of its paths in the study.
+        Numbers of its paths in the study, ascending.
     part_sets : ndarray of int64
         Positions of the sets in the part.
     part_paths : range or ndarray of int64
@@ -191,7 +191,7 @@ class StoredColumns:
             values = found[name] = np.empty((len(sets), len(paths)))
             for number, into in where:
                 first, last, _, some = there[number]
-                values[into] = self._shelf.take(self._held[name][number], first, last)[:, some]
+                values[into] = self._shelf.take(self._held[name][number], first, last, some)
         if held is None:
             flat = {name: values.ravel() for name, values in found.items()}
             own = np.arange(sets.start, sets.stop, dtype=np.int64)
@@ -230,8 +230,7 @@ class StoredColumns:
                 for k, manifest in enumerate(manifests):
                     place = self._places[first + k]
                     part = values[ends[k] : ends[k + 1]].reshape(-1, len(manifest.sets))
-                    if len(place.part_paths) < len(part):
-                        part = part[_slice(place.part_paths)]
+                    part = part[_slice(place.part_paths)]
                     taken[name].append(self._shelf.put(part.T[_run(place.part_sets)]))
         self._held |= taken
 
@@ -250,11 +249,8 @@ class StoredColumns:
             yield first, len(self._pieces)
 
     def _placed(self) -> Iterator[_Place]:
-        ascending, order = self._seeds, None
-        if not (self._seeds[1:] > self._seeds[:-1]).all():
-            order = np.argsort(self._seeds)
-            ascending = self._seeds[order]
-        each = np.arange(self._summary.paths_per_seed, dtype=np.int64)
+        numbered = _Numbered.of(self._seeds)
+        each = self._summary.paths_per_seed
         numbers = {name: number for number, name in enumerate(self._set_ids.tolist())}
         known: dict[str, Integers] = {}
         for piece in self._pieces:
@@ -265,31 +261,31 @@ class StoredColumns:
                     if name in numbers:
                         own[numbers[name]] = place
                 known[manifest.sets_hash] = own
-            of_study = np.searchsorted(ascending, piece.seeds)
-            of_study = of_study if order is None else order[of_study]
+            of_study = numbered.of_seeds(piece.seeds)
             of_part = np.searchsorted(manifest.seeds, piece.seeds)
+            if not (of_study[1:] > of_study[:-1]).all():
+                order = np.argsort(of_study)
+                of_study, of_part = of_study[order], of_part[order]
             yield _Place(
                 piece.sets,
-                _compact((of_study[:, None] * len(each) + each).ravel()),
+                _paths(of_study, each),
                 known[manifest.sets_hash][piece.sets],
-                _compact((of_part[:, None] * len(each) + each).ravel()),
+                _paths(of_part, each),
             )
 
     @staticmethod
     def _within(
         place: _Place, sets: range, paths: range
-    ) -> tuple[int, int, slice | Integers, slice | NDArray[np.bool_]]:
+    ) -> tuple[int, int, slice | Integers, slice]:
         """Return which of a piece's sets and paths are wanted: where these belong, and which."""
         first, last = np.searchsorted(place.sets, [sets.start, sets.stop]).tolist()
         if isinstance(place.paths, range):
-            begin = min(max(place.paths.start, paths.start), place.paths.stop)
-            end = max(min(place.paths.stop, paths.stop), begin)
-            own = slice(begin - place.paths.start, end - place.paths.start)
-            return first, last, slice(begin - paths.start, end - paths.start), own
-        some = (place.paths >= paths.start) & (place.paths < paths.stop)
-        if some.all():
-            return first, last, place.paths - paths.start, slice(None)
-        return first, last, place.paths[some] - paths.start, some
+            begin, end = (_place_of(one, place.paths) for one in (paths.start, paths.stop))
+            into: slice | Integers = _slice(place.paths[begin:end], -paths.start)
+        else:
+            begin, end = np.searchsorted(place.paths, [paths.start, paths.stop]).tolist()
+            into = place.paths[begin:end] - paths.start
+        return first, last, into, slice(begin, end)
 
     def _read_keys(self) -> pl.DataFrame:
         """Read the parameters of every set from the first path of parts that hold it."""
@@ -326,16 +322,53 @@ def _run(numbers: Integers) -> slice | Integers:
     return numbers
 
 
-def _compact(numbers: Integers) -> range | Integers:
-    """Return numbers that count up by one as a range, which takes no memory."""
-    if len(numbers) and (np.diff(numbers) == 1).all():
-        return range(int(numbers[0]), int(numbers[-1]) + 1)
-    return numbers
+@dataclass(frozen=True)
+class _Numbered:
+    """Where seeds stand in a study: of consecutive ones the first says it, else they are sorted."""
+
+    first: int | None
+    ascending: NDArray[np.uint64]
+    order: Integers | None
+
+    @classmethod
+    def of(cls, seeds: NDArray[np.uint64]) -> _Numbered:
+        if (seeds[1:] > seeds[:-1]).all():
+            consecutive = len(seeds) > 0 and int(seeds[-1] - seeds[0]) == len(seeds) - 1
+            return cls(int(seeds[0]) if consecutive else None, seeds, None)
+        order = np.argsort(seeds)
+        return cls(None, seeds[order], order)
+
+    def of_seeds(self, seeds: NDArray[np.uint64]) -> Integers:
+        if self.first is not None:
+            return (seeds - np.uint64(self.first)).astype(np.int64)
+        found = np.searchsorted(self.ascending, seeds)
+        return found if self.order is None else self.order[found]
 
 
-def _slice(numbers: range | Integers) -> slice | Integers:
-    return slice(numbers.start, numbers.stop) if isinstance(numbers, range) else numbers
+def _paths(seeds: Integers, each: int) -> range | Integers:
+    """Return the numbers of the paths of seeds, with one step between them as a range."""
+    paths = (seeds[:, None] * each + np.arange(each, dtype=np.int64)).ravel()
+    steps = np.diff(paths)
+    if len(paths) and (not len(steps) or (steps[0] > 0 and (steps == steps[0]).all())):
+        step = int(steps[0]) if len(steps) else 1
+        return range(int(paths[0]), int(paths[-1]) + 1, step)
+    return paths
+
+
+def _place_of(path: int, paths: range) -> int:
+    """Count the paths below one."""
+    return min(max(-((paths.start - path) // paths.step), 0), len(paths))
+
+
+def _slice(numbers: range | Integers, shift: int = 0) -> slice | Integers:
+    if not isinstance(numbers, range):
+        return numbers
+    if not numbers:
+        return slice(0, 0)
+    return slice(numbers.start + shift, numbers.stop + shift, numbers.step)
 
 
 def _length(numbers: slice | Integers) -> int:
-    return numbers.stop - numbers.start if isinstance(numbers, slice) else len(numbers)
+    if isinstance(numbers, slice):
+        return len(range(numbers.start, numbers.stop, numbers.step or 1))
+    return len(numbers)

@@ -271,7 +271,7 @@ def in_lockstep(
         By name.
     parts : callable
         Yields the parts, one after the other and in the same order each time; is told the names of
-        what is not yet computed.
+        what is not yet computed, from which those drop out that a part has completed.
     pool : Executor, optional
         Computes several at once.
 
@@ -290,14 +290,18 @@ def in_lockstep(
     {'mean': 3.0}
     """
     while True:
-        left = {name: one for name, one in computations.items() if not one.done}
+        left = [one for one in computations.values() if not one.done]
         if not left:
             return {name: cast("Made", one.made) for name, one in computations.items()}
-        for part in parts(set(left)):
+        waiting = {name for name, one in computations.items() if not one.done}
+        for part in parts(waiting):
             if pool is None:
-                for one in left.values():
-                    one.on(part)
+                for name in waiting:
+                    computations[name].on(part)
             else:
-                list(pool.map(lambda one, held=part: one.on(held), left.values()))
-        for one in left.values():
+                list(pool.map(lambda name, held=part: computations[name].on(held), waiting))
+            waiting -= {name for name in waiting if computations[name].done}
+            if not waiting:
+                break
+        for one in left:
             one.close()

@@ -94,7 +94,8 @@ class RankSearch:
         if self._sample is None:
             known = values[~np.isnan(values)]
             self._count += len(known)
-            self._sampled.append(known[:: max(1, len(known) // self._each)])
+            # A copy, else every part is held for its sample.
+            self._sampled.append(known[:: max(1, len(known) // self._each)].copy())
             return
         low, high = self._bounds
         self._below += int(np.count_nonzero(values < low))

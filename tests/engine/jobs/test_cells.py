@@ -310,7 +310,8 @@ def test_pieces_and_what_is_missing_are_all_cells_once(data: st.DataObject) -> N
         block = data.draw(st.integers(0, 1))
         seeds = data.draw(st.sets(st.integers(0, 5), min_size=1))
         sets = data.draw(st.lists(st.sampled_from(names), unique=True, min_size=1))
-        own = np.array(sorted(16 * s + block for s in seeds), dtype=np.uint64)
+        seed_list = np.array(sorted(16 * s + block for s in seeds), dtype=np.uint64)
+        own = np.array(pack_seeds(seed_list), dtype=np.uint64)
         shape = (len(sets) * len(seeds), 0, None)
         manifests.append(
             Manifest("w", f"part-{block:02d}-{number}", block, tuple(sets), own, 1, holds, *shape)

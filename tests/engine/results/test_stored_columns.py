@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,30 @@ def test_simulations_are_numbered_in_the_order_of_the_seeds(seeds: list[int]) ->
     assert rows["parameter_set"].to_list() == [0, 1] * 6
 
 
-def test_pieces_that_serve_whole_parts_hold_their_seeds_once() -> None:
+def test_pieces_that_serve_whole_parts_hold_no_seeds() -> None:
     found = study(parameters={"fast": [3], "slow": [12]}).run()
-    assert all(piece.seeds is piece.manifest.seeds for piece in found.pieces)
+    assert all(piece.some_seeds is None for piece in found.pieces)
+    every = np.sort(np.concatenate([piece.seeds for piece in found.pieces]))
+    np.testing.assert_array_equal(every, np.sort(found.seeds))
+
+
+@pytest.mark.parametrize("most", [0, 10_000])
+@pytest.mark.parametrize(
+    "seeds", [range(100, 170), [*range(9, 80)][::-1], [*range(40), *range(90, 120, 3)]]
+)
+def test_some_paths_of_sets_are_read_alone(most: int, seeds: Sequence[int]) -> None:
+    sets = {"fast": [3, 4], "slow": [12, 20]}
+    found = study(parameters=sets, seeds=seeds, paths_per_seed=2, steps=30).run()
+    assert found.stored is not None
+    store = found.stored._store
+    laid = (found.summary, found.set_ids, found.seeds, found.pieces, Shelf(None, most))
+    columns = StoredColumns(found.lazy, store, *laid)
+    count = 2 * len(seeds)
+    rows = found.frame.sort("parameter_set", "simulation")
+    every = rows["net_pnl"].to_numpy().reshape(4, count)
+    for some in (range(count), range(17, 18), range(3, 61), range(count - 5, count)):
+        for of in (range(4), range(1, 3)):
+            read = columns.read(["net_pnl"], of, some)
+            assert read.paths.tolist() == [*some] * len(of)
+            own = read.columns["net_pnl"].reshape(len(of), len(some))
+            np.testing.assert_array_equal(own, every[of.start : of.stop, some.start : some.stop])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -106,6 +107,19 @@ def test_ranks_are_found_in_parts_that_differ(sample: int, monkeypatch: pytest.M
     assert looks <= 4
     ranks = np.array([2, 3, 350, 351, 700])
     assert search.result.take(ranks).tolist() == x[ranks].tolist()
+
+
+def test_a_search_holds_its_sample_and_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.statistics.rank_search._SAMPLE", 20 * 64)
+    search, part = RankSearch(10, 20, 20), np.arange(50_000.0)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            search.add(part)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < part.nbytes
 
 
 def test_an_error_of_one_part_ends_the_computation() -> None:

@@ -64,7 +64,7 @@ export async function follow(job, told, signal) {
     try {
       const more = last ? { "Last-Event-ID": last } : {};
       const response = await fetch(`/v1/jobs/${job}/events`, { headers: headers(more), signal });
-      if (!response.ok) return;
+      if (!response.ok || response.status === 204) return;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
       for (;;) {

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from engine.results import Results
+    from mc_assets.answers.studies import StudyState
 
 __all__ = ["OpenResults", "Opened"]
 
@@ -74,6 +75,7 @@ class OpenResults:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._kept: dict[str, tuple[_Seen, Opened]] = {}
+        self._states: dict[str, tuple[_Seen, StudyState]] = {}
         self._opening: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -84,6 +86,21 @@ class OpenResults:
         if found is None or not found[0].is_current():
             return None
         return found[1]
+
+    def state(self, study: str) -> StudyState:
+        """Return how far a study is: of millions of seeds it takes a second to count them."""
+        from mc_assets.answers.studies import study_state
+
+        with self._guard:
+            found = self._states.get(study)
+        if found is not None and found[0].is_current():
+            return found[1]
+        seen = self._look(study)
+        state = study_state(self._project, study)
+        if seen is not None and state.word in ("partial", "finished"):
+            with self._guard:
+                self._states[study] = (seen, state)
+        return state
 
     def of(self, study: str) -> Opened:
         """Return the results of a study's latest run.

@@ -82,9 +82,9 @@ def list_all_studies(request: Request, caller: Reader) -> Studies:
     """List studies, with how far each is."""
     from engine.files import as_files
     from engine.results.load import stored_studies
-    from mc_assets.answers.studies import list_studies, study_state
+    from mc_assets.answers.studies import list_studies
 
-    project = service_of(request).project
+    project, state_of = service_of(request).project, service_of(request).opened.state
     found = [
         StudyState(
             name=entry.name,
@@ -94,12 +94,12 @@ def list_all_studies(request: Request, caller: Reader) -> Studies:
             description=entry.description if entry.state.word != "unreadable" else "",
             stored=True,
         )
-        for entry in (list_studies(project) if project.studies.is_dir() else [])
+        for entry in (list_studies(project, state_of) if project.studies.is_dir() else [])
     ]
     names = {entry.name for entry in found}
     for name in stored_studies(as_files(project.data)):
         if name not in names:
-            state = study_state(project, name)
+            state = state_of(name)
             found.append(
                 StudyState(
                     name=name,

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from mc_assets.answers.runs import run_study
+from mc_assets.answers.studies import StudyState, study_state
 from mc_assets.project import Project
 from mc_assets.service.kept_answers import KeptAnswer, KeptAnswers
 from mc_assets.service.tables import AskedTable
@@ -89,3 +91,23 @@ def test_a_page_asked_again_reads_no_results_and_no_rows(
     assert (again.status_code, again.content) == (200, first.content)
     assert again.headers["ETag"] == first.headers["ETag"]
     assert client.get("/v1/studies/quick/trades?limit=7").status_code == 500
+
+
+def test_how_far_studies_are_is_counted_once_and_anew_after_a_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, counted = client_of(project), []
+
+    def counting(of: Project, study: str) -> StudyState:
+        counted.append(study)
+        return study_state(of, study)
+
+    monkeypatch.setattr("mc_assets.answers.studies.study_state", counting)
+    first = client.get("/v1/studies").json()
+    assert sorted(counted) == ["dearer", "quick"]
+    assert client.get("/v1/studies").json() == first
+    assert len(counted) == 2
+    run_study(project, "dearer", seeds="21")
+    again = {one["name"]: one["done"] for one in client.get("/v1/studies").json()["studies"]}
+    assert again == {"dearer": 42, "quick": 40}
+    run_study(project, "dearer")

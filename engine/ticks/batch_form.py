@@ -115,7 +115,7 @@ def compile_batch(cls: type[Strategy], symbol_count: int, decode: Any, refresh: 
         p = decode(floats_at(encoded, parameter_count))
         rows = floats_at(values, row_count * room)
         for event in range(first, end):
-            refresh(s, event)
+            refresh(s, event, p)
             note(s, rows, room, event)
         filled = floats_at(target, end)
         filled[:] = at.NO_TARGET

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.compiled.intrinsics import seldom
 from engine.compiled.kernel import kernel
@@ -18,7 +19,7 @@ from engine.ticks import layout as at
 from engine.ticks.batch_form import BatchCalls, compile_batch, follow_target, is_batch
 from engine.ticks.handles import touch_of_event
 from engine.ticks.hearing import catch_up, concerns, hear, leave_at, next_concern, show
-from engine.ticks.indicators import indicators_of, starting_numbers
+from engine.ticks.indicators import indicators_of, planned, starting_numbers
 from engine.ticks.linked import exchange_calls
 from engine.ticks.rewriting import check_indicators, reads_worth, rewrite_tick_hook
 from engine.ticks.state import desk_at
@@ -131,7 +132,7 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
                 hear(s, heard, wakes)
                 if shows:
                     show(s, s.heard_touch, heard, 0 if one else s.symbol[heard])
-                refresh(s, heard)
+                refresh(s, heard, p)
                 state = on_tick(heard, s, p, touch_of_event(s, heard), (), state)
                 heard += 1
             due = counts[at.NEXT_DUE]
@@ -190,31 +191,55 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
     return TickLoop(advance, advance_raising, batch)
 
 
-def initial_state(cls: type[Strategy]) -> tuple[Any, Any]:
-    """Return the declared values of a strategy's state: fractions, whole numbers beside them."""
+def initial_state(
+    cls: type[Strategy], rows: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the numbers of a strategy before the first event: its state, and its indicators'.
+
+    Parameters
+    ----------
+    cls : type
+        The strategy.
+    rows : ndarray of float64, shape (sets, parameters)
+        Encoded.
+
+    Returns
+    -------
+    fractions : ndarray of float64, shape (sets, places)
+        Those that are fractions; a place is one number.
+    whole : ndarray of int64, shape (sets, places)
+        Those that are whole numbers, a stamp for one.
+    """
     values = list(cls.state.values())
-    whole = [isinstance(value, int) for value in values]
-    fractions = np.array([0.0 if w else v for v, w in zip(values, whole, strict=True)], np.float64)
-    numbers = np.array([v if w else 0 for v, w in zip(values, whole, strict=True)], np.int64)
     behind = starting_numbers(cls)
-    return np.append(fractions, behind), np.append(numbers, np.zeros(len(behind), np.int64))
+    begun = len(values) + len(behind)
+    room, plans = planned(cls, rows, begun)
+    fractions = np.full((len(rows), room), np.nan)
+    whole = np.zeros((len(rows), room), dtype=np.int64)
+    fractions[:, len(values) : begun] = behind
+    for place, value in enumerate(values):
+        is_whole = isinstance(value, int)
+        fractions[:, place], whole[:, place] = (0.0, value) if is_whole else (value, 0)
+    for number, place, value in plans:
+        whole[number, place] = value
+    return fractions, whole
 
 
 @part
-def _no_refresh(s: Any, t: int) -> None:
+def _no_refresh(s: Any, t: int, p: Any) -> None:
     return
 
 
 def _refreshing(cls: type[Strategy], symbol_count: int) -> Any:
     """Return what moves the indicators of a strategy with an event."""
     scope: dict[str, Any] = {}
-    lines = []
+    lines, names = [], list(cls.parameters)
     for number, (indicator, place) in enumerate(indicators_of(cls).values()):
-        scope[f"step_{number}"] = indicator.moved_by
-        told = f"s, t, {place}, {indicator.span!r}, {indicator.option}"
+        scope[f"step_{number}"] = indicator.moved_by(names)
+        told = f"s, t, {place}, {indicator.span!r}, {indicator.option}, p"
         asked = f"s.symbol[t] == {indicator.symbol}" if symbol_count > 1 else indicator.symbol == 0
         lines.append(f"    if {asked}: step_{number}({told})")
-    exec("def refresh(s, t):\n" + ("\n".join(lines) or "    pass"), scope)
+    exec("def refresh(s, t, p):\n" + ("\n".join(lines) or "    pass"), scope)
     return hook(scope["refresh"])
 
 

@@ -79,17 +79,17 @@ class TickRun:
         # Sets without parameters need an address all the same.
         self._encoded = np.zeros((len(parameters), max(parameters.shape[1], 1)))
         self._encoded[:, : parameters.shape[1]] = parameters
-        fractions, whole = initial_state(cls)
+        fractions, whole = initial_state(cls, self.parameters)
         self.desks = new_desks(
             rules_of(settings, cash),
             times_of(settings, seed, path),
             simulations=len(parameters),
             symbol_count=len(symbols),
-            states=len(fractions),
+            states=fractions.shape[1],
             fill_room=_FIRST_FILLS if record_fills else 0,
         )
-        self.desks.state[:, : len(fractions)] = fractions
-        self.desks.whole_state[:, : len(whole)] = whole
+        self.desks.state[:, : fractions.shape[1]] = fractions
+        self.desks.whole_state[:, : whole.shape[1]] = whole
         self._use_desks()
         self._feed = Feed(settings.latency.feed, seed, path)
         self._pending: _Waiting | None = None

@@ -31,6 +31,9 @@ DEFINITION: dict[str, Any] = {
 }
 LONG = DEFINITION | {"name": "long", "seeds": 3_000_000}
 
+# Jobs are processes of their own, which know nothing of fewer parts.
+pytestmark = pytest.mark.every_part
+
 
 def events(client: TestClient, job: str, last: str | None = None) -> Iterator[dict[str, Any]]:
     """Yield the events of a job with their kinds and ids."""

@@ -160,8 +160,9 @@ def makers(sets: int) -> NDArray[np.float64]:
 
 
 def quoters(sets: int) -> NDArray[np.float64]:
-    """Return as many parameter sets of `Quoter`."""
-    return np.linspace(0.5, 2.0, sets).reshape(-1, 1)
+    """Return as many parameter sets of `Quoter` from its nearest to its farthest; one: between."""
+    nearest, farthest = (0.5, 2.0) if sets > 1 else (1.25, 1.25)
+    return np.linspace(nearest, farthest, sets).reshape(-1, 1)
 
 
 def running(feed: Feed, cls: type[mc.Strategy], rows: NDArray[np.float64]) -> Callable[[], None]:

@@ -89,9 +89,9 @@ class TickEngine:
         """Return the metrics that groups and metrics by name come to."""
         return asked_metrics(asked, field)
 
-    def returns_in(self, bars: int) -> int:
+    def returns_in(self, steps: int) -> int:
         """Return the returns of a simulation: from mark to mark, whatever the bars are."""
-        return marks_in(bars * BAR_SPAN)
+        return marks_in(steps * BAR_SPAN)
 
     def group_versions(self, metrics: Sequence[str]) -> dict[str, int]:
         """Return the versions of the groups that some metrics belong to."""

@@ -151,7 +151,8 @@ def _bars_quality() -> Schema:
 
 def _bars_factors() -> Schema:
     keys = {"symbol": pl.String, "timeframe": pl.String, "date": pl.Date}
-    return {**keys, "price_factor": pl.Float64, "split_factor": pl.Float64}
+    until = {"until": pl.Datetime("us", "UTC")}
+    return {**keys, "price_factor": pl.Float64, "split_factor": pl.Float64, **until}
 
 
 def _futures_curves() -> Schema:

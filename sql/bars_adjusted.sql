@@ -1,6 +1,6 @@
 -- One row per bar, with prices adjusted for splits and dividends by the series' factor table. The
--- factors are those of the first row dated on or after the bar; bars without a table are as they
--- were.
+-- factors are those of the first row that still holds when the bar opens, by the clock of its
+-- exchange; bars without a table are as they were.
 CREATE VIEW bars_adjusted AS
 SELECT
     b.symbol,
@@ -14,5 +14,9 @@ SELECT
     f.price_factor,
     f.split_factor
 FROM bars AS b
-ASOF LEFT JOIN read_parquet({bars_factors}, union_by_name = true, hive_partitioning = false) AS f
-    ON b.symbol = f.symbol AND b.timeframe = f.timeframe AND b.timestamp::DATE <= f.date;
+ASOF LEFT JOIN (
+    -- Tables of earlier versions say the date alone.
+    SELECT * REPLACE (coalesce(until AT TIME ZONE 'UTC', date + INTERVAL 1 DAY) AS until)
+    FROM read_parquet({bars_factors}, union_by_name = true, hive_partitioning = false)
+) AS f
+    ON b.symbol = f.symbol AND b.timeframe = f.timeframe AND b.timestamp < f.until;

@@ -244,8 +244,8 @@ def _leave_close(s: Simulation, bar: int) -> None:
         order = s.orders[slot]
         if order[ORDER_STATE] == THIS_CLOSE:
             order[ORDER_STATE] = RESTING  # its symbol rests: at the next open
-        if order[ORDER_STATE] == PASSED:
-            order[ORDER_STATE] = RESTING
+        if order[ORDER_STATE] in (PASSED, BORN_OF_STOP, BORN_OF_LIMIT):
+            order[ORDER_STATE] = RESTING  # a bracket born at this close: from the next open on
         at_once = order[ORDER_STATE] == IMMEDIATE and order[ORDER_ID] > s.counts[HEARD]
         if at_once and s.rules[0, SAME_CLOSE] != 0.0:
             slot = cancel_order(s, slot, bar, EXPIRED)

@@ -245,7 +245,8 @@ class Execution(SettingsGroup):
             row[layout.CLOSE_AT_END] = self.at_end == "close"
             row[layout.FLAT_AT_CLOSE] = self.flat_at == "close"
             margin = item.maintenance_margin + item.maintenance_margin_per_unit
-            row[layout.WATCHED] = margin > 0.0 or item.funding != 0.0
+            isolated = self.margin == "isolated"  # what is called is its own margin, not cash
+            row[layout.WATCHED] = margin > 0.0 or item.funding != 0.0 or isolated
             row[layout.TO_MAINTENANCE] = self.liquidate == "to_maintenance"
             row[layout.EVERY_BAR] = self.flat_at == "close" or self.cash_interest != 0.0
             row[layout.CASH_RATE] = _constant(self.margin_interest) / bars_per_year

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.calendar import EXCHANGES
+from engine.local_time import evening, instants_of, session_days
 from engine.tables.columns import PRICES
-from engine.tables.sessions import sessions_of
 from mc_assets.providers import MarketDataError
 
 __all__ = [
@@ -20,9 +21,12 @@ __all__ = [
     "factors_at",
     "factors_from_events",
     "read_factors",
+    "with_ends",
 ]
 
 FACTOR_COLUMNS: Final = ("date", "price_factor", "split_factor")
+
+_DAY: Final = 86_400_000_000  # microseconds
 
 
 def adjust(
@@ -86,16 +90,36 @@ def factors_at(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Split and price factor of each bar, as `adjust` applies them."""
     _check_factors(factors)
-    sessions = sessions_of(exchange)
-    opens = bars["timestamp"].dt.epoch("us").to_numpy()
-    place = np.searchsorted(sessions.opens, opens, side="right") - 1
-    days = sessions.days[np.maximum(place, 0)]
+    # By the exchange's clock: of bars before its opening and behind its close, too.
+    days = session_days(bars["timestamp"].dt.epoch("us").to_numpy(), exchange)
     dates = factors["date"].cast(pl.Int32).to_numpy()
     row = np.searchsorted(dates, days, side="left")
     split, price = (
         np.append(factors[name].to_numpy(), 1.0)[row] for name in ("split_factor", "price_factor")
     )
     return split, price
+
+
+def with_ends(factors: pl.DataFrame, exchange: str) -> pl.DataFrame:
+    """Add to each row of a factor table the instant from which it no longer holds, for SQL.
+
+    Parameters
+    ----------
+    factors : polars.DataFrame
+        See `adjust`.
+    exchange : str
+        By whose clock a day ends.
+
+    Returns
+    -------
+    polars.DataFrame
+        With ``until`` (UTC): the first instant of the day after ``date``. Sessions that open on
+        the evening before belong to the next day from that hour on.
+    """
+    terms = EXCHANGES[exchange]
+    days = factors["date"].cast(pl.Int32).cast(pl.Int64).to_numpy()
+    ends = instants_of((days + 1) * _DAY - evening(terms), terms.zone)
+    return factors.with_columns(until=pl.Series(ends).cast(pl.Datetime("us", "UTC")))
 
 
 def dividend_yields(

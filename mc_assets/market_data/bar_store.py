@@ -220,7 +220,7 @@ class BarStore:
         ]
 
     def write_factors(self, symbol: str, timeframe: str, factors: pl.DataFrame) -> bool:
-        """Replace a series' factor table (`adjustments.FACTOR_COLUMNS`); True if it changed."""
+        """Replace a series' factor table (`adjustments.with_ends`); True if it changed."""
         table = factors.select(
             pl.lit(symbol).alias("symbol"), pl.lit(timeframe).alias("timeframe"), *factors.columns
         )

@@ -12,7 +12,7 @@ import polars as pl
 from engine.files import DamagedFile
 from engine.tables.rows import read_rows
 from engine.tables.sessions import sessions_of
-from mc_assets.market_data.adjustments import adjust, read_factors
+from mc_assets.market_data.adjustments import adjust, read_factors, with_ends
 from mc_assets.market_data.bar_store import BarStore
 from mc_assets.market_data.canonical import BARS_SCHEMA, QUARANTINE_SCHEMA
 from mc_assets.market_data.config import MarketDataConfig, SeriesConfig
@@ -153,7 +153,8 @@ def normalise_year(
         known = _whole(lambda: store.factors(series.symbol, series.timeframe))
         if known is not None and not accept_withdrawn:
             check_table(series, "factors", known, factors, ["date"])
-        store.write_factors(series.symbol, series.timeframe, factors)
+        ends = with_ends(factors, series.exchange)
+        store.write_factors(series.symbol, series.timeframe, ends)
         adjusted = adjust(bars, factors, adjustment="split", exchange=series.exchange)
     checks = check_bars(
         bars, quarantine, series, start=start, end=end, history=history, adjusted=adjusted

@@ -164,6 +164,27 @@ def test_isolated_margin_loses_one_position_and_no_other(make_bars: Any) -> None
     assert found.equity[-1] == pytest.approx(10_000.0 - 50.0 * (100.0 - price) + 160.0)
 
 
+class Buys(Strategy):
+    units = Float(10.0)
+
+    def on_bar(self, bar, order):
+        if bar.index == 1:
+            order.market(self.units)
+
+
+@pytest.mark.parametrize("cash", [500.0, 1500.0, 100_000.0])
+@pytest.mark.parametrize("units", [10.0, -10.0])
+def test_isolated_margin_is_gone_with_it_however_much_cash_there_is(
+    make_bars: Any, cash: float, units: float
+) -> None:
+    flat = (100.0, 100.0, 100.0, 100.0)
+    far = (100.0, 100.0, 80.0, 95.0) if units > 0.0 else (100.0, 120.0, 100.0, 105.0)
+    terms = {"cash": cash, "margin": "isolated", "instrument": {"initial_margin": 0.1}}
+    found = backtest(Buys, make_bars([flat, flat, flat, far, flat]), {"units": units}, terms)
+    assert found.metrics["margin_calls"] == 1.0
+    assert found.equity[-1] == pytest.approx(cash - 100.0)
+
+
 @pytest.mark.parametrize("opens", [100.0, 93.0])
 @pytest.mark.parametrize("lot", [0.0, 0.5, 7.0])
 @pytest.mark.parametrize("units", [84.0, -84.0])

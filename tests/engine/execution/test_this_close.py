@@ -198,3 +198,32 @@ def test_it_is_for_the_first_bar_of_the_instruments_own_hours() -> None:
     assert made.filter(made["event"] == "filled")["bar"].to_list() == [2]
     made = backtest(Sends, hours(15), {"how": "open", "at": 3}, late).orders
     assert made.filter(made["event"] == "filled")["bar"].to_list() == [7]
+
+
+class Entered(Strategy):
+    """Enters at the close of bar 1 with an exit far away."""
+
+    how = Choice("limit", ["limit", "stop", "market"])
+
+    def on_bar(self, bar, order):
+        if bar.index == 1:
+            if self.how == "limit":
+                order.limit(10.0, 105.0, stop_loss=97.0)
+            elif self.how == "stop":
+                order.stop(10.0, 95.0, stop_loss=97.0)
+            else:
+                order.market(10.0, stop_loss=97.0)
+
+
+@pytest.mark.parametrize("how", ["limit", "stop", "market"])
+@pytest.mark.parametrize("rule", ["pessimistic", "backtesting_py", "tradingview"])
+@pytest.mark.parametrize("touched", [2, 3, 5])
+def test_an_exit_of_a_position_opened_at_its_own_close_waits_for_the_next_bar_alone(
+    make_bars, how: str, rule: str, touched: int
+) -> None:
+    rows = [(100.0, 100.4, 99.6, 100.0)] * 7
+    rows[touched] = (100.0, 100.5, 90.0, 100.0)
+    settings = {"fill": "same_close", "bracket_rule": rule}
+    orders = backtest(Entered, make_bars(rows), {"how": how}, settings).orders
+    found = orders.filter(orders["event"] == "filled").select("bar", "units", "price").rows()
+    assert found == [(1, 10.0, 100.0), (touched, -10.0, 97.0)]

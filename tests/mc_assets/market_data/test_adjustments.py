@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -16,7 +17,12 @@ from mc_assets.market_data import (
     load_series,
     normalise_year,
 )
-from mc_assets.market_data.adjustments import adjust, factors_from_events, read_factors
+from mc_assets.market_data.adjustments import (
+    adjust,
+    factors_from_events,
+    read_factors,
+    with_ends,
+)
 
 AAPL = "daily/lean_aapl_unadjusted_1998_2021.csv"
 FACTORS = "daily/lean_aapl_factor_file.csv"
@@ -150,3 +156,49 @@ def test_a_factor_that_cannot_be_is_named_by_its_line(
     )
     with pytest.raises(MarketDataError, match=message):
         read_factors(tmp_path / "f.csv")
+
+
+@pytest.mark.parametrize(
+    ("exchange", "before", "after"),
+    [
+        # A split of 4 for 1 on Monday: Friday's late trade is old, Monday's early one new.
+        (
+            "XNYS",
+            ["2020-01-31T14:30", "2020-02-01T00:30"],
+            ["2020-02-03T09:00", "2020-02-03T14:30"],
+        ),
+        ("XNYS", ["2020-08-28T23:30"], ["2020-08-31T08:00", "2020-08-31T23:00"]),
+        ("XTKS", ["2020-01-31T05:00"], ["2020-02-03T00:00"]),
+        ("CMES", ["2020-01-31T21:30"], ["2020-02-02T23:00", "2020-02-03T15:00"]),
+        ("24/5", ["2020-01-31T21:30"], ["2020-02-02T22:00", "2020-02-03T15:00"]),
+        ("24/7", ["2020-02-02T23:30"], ["2020-02-03T00:00"]),
+    ],
+)
+def test_a_bar_out_of_hours_has_the_factors_of_its_own_day_in_python_and_sql(
+    tmp_path: Path, project: Path, exchange: str, before: list[str], after: list[str]
+) -> None:
+    stamps = pl.Series([*before, *after]).str.to_datetime(time_unit="us", time_zone="UTC")
+    raw = [400.0] * len(before) + [100.0] * len(after)
+    bars = pl.DataFrame({"symbol": "X", "timestamp": stamps, "adjustment": "raw"}).with_columns(
+        *(pl.Series(name, raw) for name in ("open", "high", "low", "close", "vwap")), volume=1.0
+    )
+    last = date(2020, 8, 30) if before[0] > "2020-02-03" else date(2020, 2, 2)
+    factors = pl.DataFrame(
+        {
+            "date": [last, date(2050, 12, 31)],
+            "price_factor": [1.0, 1.0],
+            "split_factor": [0.25, 1.0],
+        }
+    )
+    adjusted = adjust(bars, factors, exchange=exchange)["close"].to_list()
+    assert adjusted == [100.0] * len(raw)
+    table = with_ends(factors, exchange).with_columns(symbol=pl.lit("X"), timeframe=pl.lit("1h"))
+    table.write_parquet(tmp_path / "factors.parquet")
+    view = (project / "sql" / "bars_adjusted.sql").read_text()
+    with duckdb.connect() as connection:
+        naive = bars.with_columns(pl.col("timestamp").dt.replace_time_zone(None))
+        connection.register("held", naive.with_columns(timeframe=pl.lit("1h")).to_arrow())
+        connection.execute("CREATE TABLE bars AS FROM held")
+        connection.execute(view.replace("{bars_factors}", f"'{tmp_path / 'factors.parquet'}'"))
+        found = connection.sql("SELECT close FROM bars_adjusted ORDER BY timestamp").fetchall()
+    assert [close for (close,) in found] == adjusted

@@ -243,7 +243,7 @@ def find_pieces(
     for manifest in sorted(manifests, key=lambda manifest: manifest.part):
         if manifest.holds.satisfies(asked.holds):
             of_block.setdefault(manifest.block, []).append(manifest)
-    blocks = block_of(asked.seeds)
+    blocks = block_of(asked.seeds).astype(np.uint8)
     for number in range(BLOCKS) if block is None else [block]:
         seeds = np.sort(asked.seeds[blocks == number])
         if not len(seeds):

@@ -147,7 +147,7 @@ class StoredColumns:
         with self._lock:
             if self._keys is None:
                 self._keys = self._read_keys()
-        return self._keys.select(list(dict.fromkeys(["parameter_set", *columns])))
+        return self._keys[list(dict.fromkeys(["parameter_set", *columns]))]
 
     def read(self, columns: Sequence[str], sets: range, paths: range | None = None) -> SetColumns:
         """Return columns of the successful simulations of some parameter sets.

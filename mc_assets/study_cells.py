@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
 import engine
 from engine.errors import Refusal
+from engine.results.seed_positions import SeedPositions
 
 if TYPE_CHECKING:
+    from engine.jobs.plan import Piece
     from engine.results import Results
 
-__all__ = ["StudyCells", "study_cells"]
+__all__ = ["Seeded", "StudyCells", "study_cells"]
 
 
 log = logging.getLogger(__name__)
+
+# Seeds whose rows are held at once.
+_MOST_SEEDS: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """The seeds of a study by the stored part that has them.
+
+    Parameters
+    ----------
+    study : str
+        Its name.
+    positions : SeedPositions
+        Where its seeds stand.
+    pieces : tuple of Piece
+        The stored cells that serve it.
+    """
+
+    study: str
+    positions: SeedPositions
+    pieces: tuple[Piece, ...]
 
 
 @dataclass(frozen=True)
@@ -33,9 +58,8 @@ class StudyCells:
         within the study), ``world``, ``file``, ``set_id``, ``parameter_set``,
         ``parameter_sets``, ``paths_per_seed``, and whether the study records ``equity`` and
         ``trades``.
-    seeds : polars.DataFrame
-        A row per study, stored part and seed: ``study``, ``piece``, ``seed``, ``position`` (of
-        the seed in the study).
+    seeded : tuple of Seeded
+        The seeds of every study: see `seeds`.
     rows : polars.DataFrame
         A row per study: ``study``, ``world``, ``simulations`` that are stored, how many of them
         ``failed``, ``parameter_sets`` and ``seeds`` that have any.
@@ -46,10 +70,33 @@ class StudyCells:
     """
 
     sets: pl.DataFrame
-    seeds: pl.DataFrame
+    seeded: tuple[Seeded, ...]
     rows: pl.DataFrame
     files: dict[str, list[Path]]
     damages: tuple[str, ...]
+
+    def seeds(self) -> Iterator[pl.DataFrame]:
+        """Yield a row per study, stored part and seed, so many at once as fit into memory.
+
+        Yields
+        ------
+        polars.DataFrame
+            ``study``, ``piece``, ``seed``, ``position`` (of the seed in the study).
+        """
+        held = [pl.DataFrame(schema=_SEEDS)]
+        for one in self.seeded:
+            for number, piece in enumerate(one.pieces):
+                seeds = piece.seeds
+                table = pl.DataFrame({"seed": seeds, "position": one.positions.of(seeds)})
+                table = table.with_columns(
+                    pl.lit(one.study).alias("study"), pl.lit(number).alias("piece")
+                )
+                held.append(table.select(pl.col(k).cast(v) for k, v in _SEEDS.items()))
+                if sum(map(len, held)) >= _MOST_SEEDS:
+                    yield pl.concat(held)
+                    held = []
+        if held:
+            yield pl.concat(held)
 
     def stored(self, recorded: str | None = None) -> int:
         """Count the simulations of all studies, or of those that record ``equity``."""
@@ -63,7 +110,7 @@ class StudyCells:
 def study_cells(data: Path) -> StudyCells:
     """Read what the studies under a data folder ask for, and which parts serve it."""
     sets = [pl.DataFrame(schema=_SETS)]
-    seeds = [pl.DataFrame(schema=_SEEDS)]
+    seeded: list[Seeded] = []
     rows: list[dict[str, object]] = []
     damages: list[str] = []
     files: dict[str, dict[Path, None]] = {"simulations": {}, "equity": {}, "trades": {}}
@@ -83,9 +130,10 @@ def study_cells(data: Path) -> StudyCells:
             "equity": summary.record.equity > 0,
             "trades": summary.record.trades,
         }
+        positions = SeedPositions(results.seeds)
         if results.pieces:
-            rows.append(_counted(results))
-        position = dict(zip(results.seeds.tolist(), range(len(results.seeds)), strict=True))
+            rows.append(_counted(results, positions))
+        seeded.append(Seeded(study, positions, results.pieces))
         for number, piece in enumerate(results.pieces):
             own = {
                 "set_id": results.set_ids[piece.sets].tolist(),
@@ -103,32 +151,30 @@ def study_cells(data: Path) -> StudyCells:
             }
             table = pl.DataFrame(own).with_columns(pl.lit(v).alias(k) for k, v in same.items())
             sets.append(table.select(pl.col(k).cast(v) for k, v in _SETS.items()))
-            places = [position[seed] for seed in piece.seeds.tolist()]
-            table = pl.DataFrame({"seed": piece.seeds, "position": places}).with_columns(
-                pl.lit(study).alias("study"), pl.lit(number).alias("piece")
-            )
-            seeds.append(table.select(pl.col(k).cast(v) for k, v in _SEEDS.items()))
             for name, entry in piece.manifest.files.items():
                 if recorded[name]:
                     files[name][data / entry["path"]] = None
     return StudyCells(
         pl.concat(sets),
-        pl.concat(seeds),
+        tuple(seeded),
         pl.DataFrame(rows, schema=_ROWS),
         {name: list(found) for name, found in files.items()},
         tuple(damages),
     )
 
 
-def _counted(results: Results) -> dict[str, object]:
+def _counted(results: Results, positions: SeedPositions) -> dict[str, object]:
     """Count the simulations of a study by what its parts say of themselves, not row by row."""
+    there = np.zeros(positions.count, dtype=np.bool_)
+    for piece in results.pieces:
+        there[positions.of(piece.seeds)] = True
     return {
         "study": results.name,
         "world": results.summary.world,
         "simulations": len(results),
         "failed": len(results.failures),
         "parameter_sets": len(np.unique(np.concatenate([p.sets for p in results.pieces]))),
-        "seeds": len(np.unique(np.concatenate([p.seeds for p in results.pieces]))),
+        "seeds": int(there.sum()),
     }
 
 

@@ -156,7 +156,6 @@ def _build(
     damages: dict[str, None] = {}
     internal = {
         "study_sets": cells.sets,
-        "study_seeds": cells.seeds,
         "study_rows": cells.rows,
     }
     absent: set[str] = set()
@@ -171,9 +170,13 @@ def _build(
         damages[f"{damage}; the table tick_days is left out"] = None
         absent.add("tick_days")
     for name, frame in internal.items():
-        connection.register("frame", frame.to_arrow())
-        connection.execute(f"CREATE TABLE internal.{name} AS SELECT * FROM frame")
-        connection.unregister("frame")
+        _add(connection, f"CREATE TABLE internal.{name} AS SELECT * FROM", frame)
+    connection.execute(
+        "CREATE TABLE internal.study_seeds "
+        "(study VARCHAR, piece INTEGER, seed UBIGINT, position BIGINT)"
+    )
+    for seeds in cells.seeds():
+        _add(connection, "INSERT INTO internal.study_seeds SELECT * FROM", seeds)
     # Counting the rows of these views would join every one of millions.
     known = {"simulations": cells.stored(), "equity": cells.stored("equity")}
     published: list[PublishedTable] = []
@@ -215,6 +218,12 @@ def _build(
         [[*damages, *cells.damages]],
     )
     return published, not (damages or cells.damages)
+
+
+def _add(connection: duckdb.DuckDBPyConnection, statement: str, frame: pl.DataFrame) -> None:
+    connection.register("frame", frame.to_arrow())
+    connection.execute(f"{statement} frame")
+    connection.unregister("frame")
 
 
 def _write_missing_statistics(project: Project) -> bool:

@@ -243,7 +243,7 @@ def find_pieces(
     for manifest in sorted(manifests, key=lambda manifest: manifest.part):
         if manifest.holds.satisfies(asked.holds):
             of_block.setdefault(manifest.block, []).append(manifest)
-    blocks = block_of(asked.seeds)
+    blocks = block_of(asked.seeds).astype(np.uint8)
     for number in range(BLOCKS) if block is None else [block]:
         seeds = np.sort(asked.seeds[blocks == number])
         if not len(seeds):
@@ -297,6 +297,11 @@ def _serve(
 def _among(seeds: NDArray[np.uint64], some: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Which of ascending `seeds` are among `some`, ascending too."""
     found = np.zeros(len(seeds), dtype=np.bool_)
+    first = int(np.searchsorted(seeds, some[0])) if len(some) else 0
+    if np.array_equal(seeds[first : first + len(some)], some):
+        # Of millions of seeds parts hold runs.
+        found[first : first + len(some)] = True
+        return found
     where = np.searchsorted(seeds, some)
     inside = where < len(seeds)
     where = where[inside]

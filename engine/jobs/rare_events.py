@@ -71,7 +71,11 @@ def check_rare_events(job: Job) -> None:
     source = world.source
     if not isinstance(source, GBM):
         raise Refusal(
-            "rare_events", f"paths of {source.name}", "source gbm, whose paths are weighted"
+            "rare_events",
+            f"paths of {source.name}",
+            "source gbm, whose paths are weighted",
+            hint="of other sources plain `seeds` tell it: 100 / p of them know a probability p to "
+            "a tenth, `statistics: [probability_total_return_at_most_-0.5]`",
         )
     if world.swept or world.draw is not None:
         raise Refusal("rare_events", "source parameters that vary", "one value for each")

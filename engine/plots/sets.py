@@ -123,8 +123,10 @@ def convergence(values: ArrayLike, title: str) -> go.Figure:
     first = min(9, len(x) - 1)
     shown = np.unique(np.linspace(first, len(x) - 1, min(len(x), 400)).astype(np.int64))
     n = shown + 1
-    mean = np.cumsum(x)[shown] / n
-    variance = np.maximum(np.cumsum(x**2)[shown] / n - mean**2, 0.0) * n / np.maximum(n - 1, 1)
+    starts = np.concatenate([[0], n])[:-1]
+    mean = np.cumsum(np.add.reduceat(x, starts)) / n
+    squares = np.cumsum(np.add.reduceat(x * x, starts)) / n
+    variance = np.maximum(squares - mean**2, 0.0) * n / np.maximum(n - 1, 1)
     half = 1.96 * np.sqrt(variance / n)
     band = np.concatenate([mean + half, (mean - half)[::-1]])
     figure = go.Figure()

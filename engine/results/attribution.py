@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,8 +16,10 @@ from engine.errors import Refusal
 from engine.jobs.job import Job
 from engine.jobs.path_states import state_at
 from engine.results.outcomes import Outcomes
-from engine.results.read_outcomes import read_outcomes, steps_of_sets
 from engine.results.recorded import RecordedRows
+from engine.results.statistic_kinds import Statistic
+from engine.results.steps import Step, read_steps
+from engine.statistics.estimates import Estimates
 from engine.statistics.moments import means
 
 __all__ = ["ATTRIBUTED", "REST", "SCHEMA", "study_attribution", "study_attributions"]
@@ -43,6 +46,8 @@ ATTRIBUTED: Final = ("symbol", "side", "tag", "weekday", "hour", "regime", "cost
 
 #: What no closed trade earned: open positions, interest, dividends, funding.
 REST: Final = "not of closed trades"
+
+Floats = NDArray[np.float64]
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _OF_TIME: Final = ("weekday", "hour")
@@ -121,25 +126,18 @@ def study_attribution(
         near = difflib.get_close_matches(by, ATTRIBUTED, n=1)
         meant = f" (did you mean {near[0]!r}?)" if near else ""
         raise Refusal("by", f"{by!r}{meant}", ", ".join(ATTRIBUTED))
-    columns = {"net_pnl": "net_pnl"}
-    values: list[str] = []
     if by == "cost":
-        columns |= {name: name for name in _COSTS}
-        missing = rows.lacks([*columns])
+        missing = rows.lacks(["net_pnl", *_COSTS])
         if missing:
             raise rows.not_stored("by", *missing)
-        if not rows.lacks([*_FINANCING]):
-            columns |= {name: name for name in _FINANCING}
+        parts = _by_cost(financed=not rows.lacks([*_FINANCING]))
     else:
         rows, values = _with_values(rows, by, bars, job)
-        columns |= {f"_{part}{k}": "" for k in range(len(values)) for part in ("sum", "count")}
-    keys = ["study", "world", "parameter_set", "set_id"]
+        parts = _by_trades(values)
     tables = []
-    for sets in steps_of_sets(rows, keys, len(columns)):
-        outcomes = read_outcomes(rows, keys, list(columns), sets=sets)
-        if outcomes is not None:
-            parts = _by_cost(outcomes) if by == "cost" else _by_trades(outcomes, values)
-            tables.append(_table(outcomes, by, parts, confidence))
+    for step in read_steps(rows, ["study", "world", "parameter_set", "set_id"], parts):
+        tables.append(_table(step, by, step.each(parts, partial(_attributed, confidence))))
+        del step  # before the next is read
     return pl.concat(tables) if tables else pl.DataFrame(schema=SCHEMA)
 
 
@@ -228,51 +226,92 @@ def _order(value: str) -> tuple[float, str]:
         return 0.0, value
 
 
-Parts = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64] | None]]
+@dataclass(frozen=True)
+class _Part(Statistic):
+    """A part of the net P&L: its mean, and where it is of trades the column that counts them."""
+
+    counted_by: str = ""
 
 
-def _by_cost(outcomes: Outcomes) -> Parts:
-    parts = {name: -outcomes.metric(name) for name in _COSTS}
-    parts |= {
-        name.replace("_", " "): sign * outcomes.metric(name)
-        for name, sign in _FINANCING.items()
-        if name in outcomes.columns
+@dataclass(frozen=True)
+class _Attributed:
+    """A part of the net P&L of some parameter sets; closed trades, if it is of trades."""
+
+    estimates: Estimates
+    trades: NDArray[np.int64] | None
+
+
+def _by_cost(*, financed: bool) -> dict[str, _Part]:
+    signs = dict.fromkeys(_COSTS, -1.0) | (_FINANCING if financed else {})
+
+    def before(o: Outcomes) -> Floats:
+        found: Floats = o.metric("net_pnl") - sum(
+            sign * o.metric(name) for name, sign in signs.items()
+        )
+        return found
+
+    def signed(name: str, o: Outcomes) -> Floats:
+        found: Floats = signs[name] * o.metric(name)
+        return found
+
+    made = {"before costs": _part(("net_pnl", *signs), before)}
+    own = {name.replace("_", " "): _part((name,), partial(signed, name)) for name in signs}
+    return made | own
+
+
+def _by_trades(values: list[str]) -> dict[str, _Part]:
+    sums = [f"_sum{k}" for k in range(len(values))]
+
+    def rest(o: Outcomes) -> Floats:
+        found = o.metric("net_pnl").copy()
+        for column in sums:
+            found -= o.columns[column]
+        return found
+
+    def own(column: str, o: Outcomes) -> Floats:
+        return o.columns[column]
+
+    made = {
+        value: _part((column, f"_count{k}"), partial(own, column), f"_count{k}")
+        for k, (value, column) in enumerate(zip(values, sums, strict=True))
     }
-    before = outcomes.metric("net_pnl") - sum(parts.values())
-    return {"before costs": (before, None)} | {name: (part, None) for name, part in parts.items()}
+    return made | {REST: _part(("net_pnl", *sums), rest)}
 
 
-def _by_trades(outcomes: Outcomes, values: list[str]) -> Parts:
-    rest = outcomes.metric("net_pnl").copy()
-    found: dict[str, tuple[NDArray[np.float64], NDArray[np.float64] | None]] = {}
-    for k, value in enumerate(values):
-        own = outcomes.columns[f"_sum{k}"]
-        rest -= own
-        found[value] = own, outcomes.columns[f"_count{k}"]
-    return found | {REST: (rest, None)}
+def _part(
+    needs: tuple[str, ...], earned: Callable[[Outcomes], Floats], counted_by: str = ""
+) -> _Part:
+    return _Part(needs, lambda o: means(earned(o), o.layout), counted_by=counted_by)
 
 
-def _table(outcomes: Outcomes, by: str, parts: Parts, confidence: float) -> pl.DataFrame:
-    layout, tables = outcomes.layout, []
-    for value, (earned, counts) in parts.items():
-        made = means(earned, layout).estimates(confidence)
-        trades = None if counts is None else np.rint(layout.sum_rows(counts)).astype(np.int64)
+def _attributed(confidence: float, outcomes: Outcomes, entry: Statistic) -> _Attributed:
+    assert isinstance(entry, _Part)
+    trades = None
+    if entry.counted_by:
+        counts = outcomes.layout.sum_rows(outcomes.columns[entry.counted_by])
+        trades = np.rint(counts).astype(np.int64)
+    return _Attributed(entry.of(outcomes).estimates(confidence), trades)
+
+
+def _table(step: Step, by: str, parts: Mapping[str, _Attributed]) -> pl.DataFrame:
+    tables = []
+    for value, part in parts.items():
+        made, trades = part.estimates, part.trades
         columns = {
             "estimate": made.value,
             "std_error": made.std_error,
             "ci_low": made.low,
             "ci_high": made.high,
         }
+        counted = pl.lit(None, pl.Int64) if trades is None else pl.Series(trades)
         tables.append(
-            outcomes.groups.with_columns(
+            step.groups.with_columns(
                 pl.lit(by).alias("by"),
                 pl.lit(value).alias("value"),
-                pl.lit(None, pl.Int64) if trades is None else pl.Series("trades", trades),
+                counted.alias("trades"),
                 *(pl.Series(name, column, nan_to_null=True) for name, column in columns.items()),
                 pl.Series("n", made.n),
                 pl.Series("method", made.method.tolist(), dtype=pl.String),
-            )
-            .rename({"literal": "trades"}, strict=False)
-            .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+            ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         )
     return pl.concat(tables).sort("parameter_set", maintain_order=True)

@@ -167,7 +167,9 @@ def choose(
     >>> found.tried, found.tied, found.corrected.value < found.naive.value
     (6, True, True)
     """
-    candidates = _read(rows, find_statistic(rows, statistic, "statistic"), confidence)
+    entry = find_statistic(rows, statistic, "statistic")
+    several = rows.summary.parameter_sets > 1
+    candidates = _read(rows, entry, confidence) if several else None
     if candidates is None or candidates.found.layout.sets < 2:
         raise Refusal("results", "one parameter set or none", "two or more to choose from")
     found, estimates = candidates.found, candidates.estimates

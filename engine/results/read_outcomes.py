@@ -151,10 +151,12 @@ def _stored(
     if not len(found.rows):
         return None
     groups = stored.keys(keys)
-    groups = groups.filter(pl.col("parameter_set").is_in(pl.Series(found.sets).implode()))
+    there = np.isin(groups["parameter_set"].to_numpy(), found.sets)
+    if not there.all():
+        groups = groups[np.flatnonzero(there)]
     numbered = np.repeat(np.arange(len(found.sets)), found.rows)
     layout = Layout.of(numbered, found.paths // paths_per_unit)
-    return _outcomes(rows, groups.select(keys), found.columns, layout)
+    return _outcomes(rows, groups[keys], found.columns, layout)
 
 
 def _whole_grid(

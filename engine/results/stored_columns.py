@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from engine.jobs.plan import Piece
 from engine.jobs.store import Store
 from engine.jobs.summary import JobSummary
+from engine.results.seed_positions import SeedPositions
 from engine.results.shelf import Shelf, Shelved
 
 __all__ = ["SetColumns", "StoredColumns"]
@@ -146,7 +147,7 @@ class StoredColumns:
         with self._lock:
             if self._keys is None:
                 self._keys = self._read_keys()
-        return self._keys.select(list(dict.fromkeys(["parameter_set", *columns])))
+        return self._keys[list(dict.fromkeys(["parameter_set", *columns]))]
 
     def read(self, columns: Sequence[str], sets: range, paths: range | None = None) -> SetColumns:
         """Return columns of the successful simulations of some parameter sets.
@@ -249,7 +250,7 @@ class StoredColumns:
             yield first, len(self._pieces)
 
     def _placed(self) -> Iterator[_Place]:
-        numbered = _Numbered.of(self._seeds)
+        positions = SeedPositions(self._seeds)
         each = self._summary.paths_per_seed
         numbers = {name: number for number, name in enumerate(self._set_ids.tolist())}
         known: dict[str, Integers] = {}
@@ -261,7 +262,7 @@ class StoredColumns:
                     if name in numbers:
                         own[numbers[name]] = place
                 known[manifest.sets_hash] = own
-            of_study = numbered.of_seeds(piece.seeds)
+            of_study = positions.of(piece.seeds)
             of_part = np.searchsorted(manifest.seeds, piece.seeds)
             if not (of_study[1:] > of_study[:-1]).all():
                 order = np.argsort(of_study)
@@ -320,29 +321,6 @@ def _run(numbers: Integers) -> slice | Integers:
     if steps[0] > 0 and (steps == steps[0]).all():
         return slice(int(numbers[0]), int(numbers[-1]) + 1, int(steps[0]))
     return numbers
-
-
-@dataclass(frozen=True)
-class _Numbered:
-    """Where seeds stand in a study: of consecutive ones the first says it, else they are sorted."""
-
-    first: int | None
-    ascending: NDArray[np.uint64]
-    order: Integers | None
-
-    @classmethod
-    def of(cls, seeds: NDArray[np.uint64]) -> _Numbered:
-        if (seeds[1:] > seeds[:-1]).all():
-            consecutive = len(seeds) > 0 and int(seeds[-1] - seeds[0]) == len(seeds) - 1
-            return cls(int(seeds[0]) if consecutive else None, seeds, None)
-        order = np.argsort(seeds)
-        return cls(None, seeds[order], order)
-
-    def of_seeds(self, seeds: NDArray[np.uint64]) -> Integers:
-        if self.first is not None:
-            return (seeds - np.uint64(self.first)).astype(np.int64)
-        found = np.searchsorted(self.ascending, seeds)
-        return found if self.order is None else self.order[found]
 
 
 def _paths(seeds: Integers, each: int) -> range | Integers:

@@ -168,7 +168,11 @@ class Material:
 
     def metric(self, parameter_set: int, name: str) -> pl.Series:
         """Values of a metric over the simulations of a set that succeeded."""
-        return self._succeeded(parameter_set, [name])[name]
+        results = self.results
+        if results.stored is None or not results.stored.holds([name]):
+            return self._succeeded(parameter_set, [name])[name]
+        found = results.stored.read([name], range(parameter_set, parameter_set + 1))
+        return pl.Series(name, found.columns[name], nan_to_null=True)
 
     def statistic(self, parameter_set: int, name: str) -> dict[str, Any]:
         """Row of the table of statistics."""
@@ -207,7 +211,8 @@ class Material:
         if source.get("model") != "historical" or not self.sets or not kept:
             return None
         try:
-            replay = self.results.simulation(self.simulations(self.sets[0])["simulation"].item(0))
+            worst = self.ranked(self.sets[0], [0.0])
+            replay = self.results.simulation(worst["simulation"].item(0))
         except (Refusal, IndexError):
             return None
         final, earned = replay.metrics.get("final_equity"), replay.metrics.get("net_pnl")
@@ -217,25 +222,61 @@ class Material:
         own = bars.filter((pl.col("symbol") == bars["symbol"].item(0)) & (pl.col("bar") >= 0))
         return Course(own["timestamp"], replay.equity, final - earned, own["close"].to_numpy())
 
-    def simulations(self, parameter_set: int) -> pl.DataFrame:
-        """Rows of a set that succeeded, with what is kept of them, the least profitable first."""
-        wanted = [n for n in ("net_pnl", "max_drawdown", "trades") if self.has(n)]
-        rows = self._succeeded(parameter_set, wanted)
-        return rows.sort(wanted[:1] or "simulation", maintain_order=True)
+    def ranked(self, parameter_set: int, shares: Sequence[float]) -> pl.DataFrame:
+        """Return simulations of a set that succeeded, by their rank in net P&L.
 
-    def _succeeded(self, parameter_set: int, names: list[str]) -> pl.DataFrame:
-        """Return number, seed and metrics of the simulations of a set that succeeded."""
+        Of millions none but these are put in order.
+
+        Parameters
+        ----------
+        parameter_set : int
+            Number of the set.
+        shares : sequence of float
+            0 for the least profitable, 1 for the most, 0.5 for the one in the middle.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``simulation``, ``seed``, ``net_pnl`` and what else is kept, a row per share; no row
+            where none succeeded.
+        """
+        wanted = [n for n in ("net_pnl", "max_drawdown", "trades") if self.has(n)]
+        profits = self.metric(parameter_set, "net_pnl").to_numpy()
+        profits = np.where(np.isnan(profits), -np.inf, profits)
+        if not len(profits):
+            return self._succeeded(parameter_set, wanted)
+        places = [int(share * (len(profits) - 1)) for share in shares]
+        values = np.partition(profits, places)[places]
+        # Of equals the first comes first.
+        before = [place - int((profits < v).sum()) for place, v in zip(places, values, strict=True)]
+        rows = [int(np.flatnonzero(profits == v)[n]) for v, n in zip(values, before, strict=True)]
+        return self._succeeded(parameter_set, wanted, rows)
+
+    def _succeeded(
+        self, parameter_set: int, names: list[str], rows: list[int] | None = None
+    ) -> pl.DataFrame:
+        """Return number, seed and metrics of the simulations of a set that succeeded, or of some.
+
+        `rows` count those that succeeded, in the order of their numbers.
+        """
         results, summary = self.results, self.results.summary
         if results.stored is None or not results.stored.holds(names):
             chosen = (pl.col("parameter_set") == parameter_set) & (pl.col("status") == "ok")
-            rows = results.lazy.filter(chosen).select("simulation", "seed", *names)
-            return rows.sort("simulation").collect()
-        found = results.stored.read(names, range(parameter_set, parameter_set + 1))
+            lazy = results.lazy.filter(chosen).select("simulation", "seed", *names)
+            every = lazy.sort("simulation").collect()
+            return every if rows is None else every[rows]
+        some = slice(None) if rows is None else rows
+        one = range(parameter_set, parameter_set + 1)
+        columns: dict[str, NDArray[np.float64]] = {}
+        paths = results.stored.read([], one).paths[some]
+        for name in names:
+            # Column by column, so that one of millions of rows is held.
+            columns[name] = results.stored.read([name], one).columns[name][some]
         return pl.DataFrame(
             {
-                "simulation": found.paths * summary.parameter_sets + parameter_set,
-                "seed": results.seeds[found.paths // summary.paths_per_seed],
-                **found.columns,
+                "simulation": paths * summary.parameter_sets + parameter_set,
+                "seed": results.seeds[paths // summary.paths_per_seed],
+                **columns,
             },
             nan_to_null=True,
         )

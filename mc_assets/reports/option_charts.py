@@ -130,7 +130,7 @@ def _worst(material: Material) -> Chart | None:
 
     if not material.sets or not material.has("net_pnl"):
         return None
-    rows = material.simulations(material.sets[0])
+    rows = material.ranked(material.sets[0], [0.0])
     if rows.is_empty():
         return None
     number = rows["simulation"].item(0)

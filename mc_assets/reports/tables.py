@@ -72,16 +72,16 @@ def _head(name: str) -> str:
 
 def examples_of(material: Material) -> str:
     """Return the worst, the median and the best simulation of the best set, with the command."""
-    if not material.sets:
+    if not material.sets or not material.has("net_pnl"):
         return ""
-    rows = material.simulations(material.sets[0])
-    if rows.is_empty() or "net_pnl" not in rows.columns:
+    some = material.ranked(material.sets[0], [0.0, 0.5, 1.0])
+    if some.is_empty():
         return ""
-    places = {"worst": 0, "median": (len(rows) - 1) // 2, "best": len(rows) - 1}
-    if len(rows) < 3:
-        places = {"the only" if len(rows) == 1 else "worst": 0}
-    some = rows[list(places.values())]
-    columns: dict[str, Any] = {"": list(places), "seed": some["seed"]}
+    names = ["worst", "median", "best"]
+    distinct = some["simulation"].n_unique()
+    if distinct < 3:
+        names, some = ["the only" if distinct == 1 else "worst"], some[:1]
+    columns: dict[str, Any] = {"": names, "seed": some["seed"]}
     for name, title, scale, form in (
         ("net_pnl", "net P&L", 1.0, ",.0f"),
         ("max_drawdown", "max drawdown, %", 100.0, ".1f"),

@@ -59,7 +59,7 @@ def test_a_set_that_is_read_in_parts_has_every_statistic_to_the_twelfth_digit(
         "parts", source, "sma_crossover", sets, seeds=20, paths_per_seed=2, steps=60
     ).run()
     statistics, warnings = found.statistics(), found.warnings()
-    budget = found.error_budget(names=["sharpe"])
+    budget, costs = found.error_budget(names=["sharpe"]), found.attribution("cost")
     monkeypatch.setattr(read_outcomes, "_MOST_NUMBERS", 1)
     monkeypatch.setattr(steps, "_PART_PATHS", 15)
     monkeypatch.setattr(steps, "_MOST_PATHS", 1)
@@ -75,6 +75,7 @@ def test_a_set_that_is_read_in_parts_has_every_statistic_to_the_twelfth_digit(
     assert_frame_equal(found.warnings(), warnings, rel_tol=1e-12, abs_tol=1e-12)
     again = found.error_budget(names=["sharpe"])
     assert_frame_equal(again, budget, rel_tol=1e-12, abs_tol=1e-12)
+    assert_frame_equal(found.attribution("cost"), costs, rel_tol=1e-12, abs_tol=1e-12)
 
 
 def test_the_first_part_tells_the_error_of_a_history(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_pairs_of_paths_count_as_one_observation_each() -> None:
 @pytest.mark.parametrize(
     ("source", "asked", "says"),
     [
-        (mc.Heston(), ASKED, "rare_events: found paths of heston"),
+        (mc.Heston(), ASKED, "rare_events: found paths of heston.*plain `seeds` tell it: 100 / p"),
         (WORLD, ASKED | {"sampled": {"sigma": 0.4}}, "rare_events.sampled: found sigma"),
         (WORLD, ASKED | {"events": "total_return"}, r"rare_events.events: found 'total_return'"),
         (WORLD, ASKED | {"events": "gains <= 1"}, r"rare_events.events: found 'gains'"),

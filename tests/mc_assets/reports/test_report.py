@@ -11,13 +11,16 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
+import engine as mc
 from mc_assets.answers.reports import make_report
 from mc_assets.answers.runs import run_study
 from mc_assets.cli import app
 from mc_assets.project import Project
 from mc_assets.reports import verdict
+from mc_assets.reports.material import Material
 from mc_assets.study_tables import read_statistics
 
 STUDY = """
@@ -241,3 +244,17 @@ def test_what_cannot_be_drawn_is_one_sentence(
     here: Project, arguments: list[str], expected: str
 ) -> None:
     assert expected in str(CliRunner().invoke(app, arguments).exception)
+
+
+def test_simulations_are_found_by_their_rank_as_in_a_sorted_table() -> None:
+    sets = {"fast": [3, 5], "slow": 70}
+    study = mc.Study("idle", mc.GBM(), "sma_crossover", sets, steps=80, seeds=60)
+    material = Material(study.run(), pl.DataFrame())
+    rows = material.results.frame.filter(pl.col("parameter_set") == 1)
+    # Idle paths earn the same: the first of them comes first.
+    rows = rows.sort("net_pnl", "simulation")
+    assert rows["net_pnl"].is_duplicated().any()
+    shares = [0.0, 0.2, 0.5, 0.77, 1.0]
+    expected = rows[[int(share * 59) for share in shares]]
+    found = material.ranked(1, shares)
+    assert_frame_equal(found, expected.select(found.columns), check_dtypes=False)

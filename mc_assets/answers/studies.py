@@ -99,7 +99,8 @@ def list_studies(
     entries = []
     for name, path in project.study_files.items():
         try:
-            definition = load_definition(project.study_file(name))
+            # Only files that share a name are listed by that of the file; it says so.
+            definition = load_definition(project.study_file(name) if name == path.name else path)
         except ValueError as error:
             entries.append(StudyEntry(name, path, StudyState("unreadable"), str(error)))
         else:

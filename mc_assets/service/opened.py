@@ -17,7 +17,7 @@ from mc_assets.project import Project
 if TYPE_CHECKING:
     import polars as pl
 
-    from engine.results import Results
+    from engine.results import Comparison, Results
     from mc_assets.answers.studies import StudyState
 
 __all__ = ["OpenResults", "Opened"]
@@ -37,16 +37,32 @@ class Opened:
         Hash of the manifests that they were read from.
     tables : dict of str to polars.DataFrame
         What was told.
+    comparisons : dict of str to Comparison
+        With other results, by their manifests.
     """
 
     results: Results
     manifests: str
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
 
     def keep(self, name: str, table: pl.DataFrame) -> None:
         """Keep a table that was made of them, for as long as there is room."""
         if len(self.tables) < _MOST:
             self.tables[name] = table
+
+    def compare(self, other: Opened, statistic: str, baseline_set: int | None) -> Comparison:
+        """Compare with other results, once for as long as both stay."""
+        name = f"{other.manifests} {statistic} {baseline_set}"
+        found = self.comparisons.get(name)
+        if found is None:
+            chosen = other.results
+            if baseline_set is not None:
+                chosen = chosen.filter(f"parameter_set = {baseline_set}")
+            found = self.results.compare(chosen, statistic)
+            if len(self.comparisons) < _MOST:
+                self.comparisons[name] = found
+        return found
 
     @property
     def about(self) -> dict[str, Any]:

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from engine.results import Comparison
-
 __all__ = ["Study", "router"]
 
 router = APIRouter(responses=PROBLEMS)
@@ -253,14 +251,7 @@ async def get_comparison(
 ) -> Response:
     """Compare two studies: differences with errors, paired where they share paths."""
     ours, theirs = await _opened(request, study), await _opened(request, baseline)
-
-    def compared() -> Comparison:
-        chosen = theirs.results
-        if baseline_set is not None:
-            chosen = chosen.filter(f"parameter_set = {baseline_set}")
-        return ours.results.compare(chosen, statistic)
-
-    found = await run_in_threadpool(compared)
+    found = await run_in_threadpool(ours.compare, theirs, statistic, baseline_set)
     about = {
         "study": study,
         "baseline": baseline,

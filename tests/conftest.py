@@ -80,12 +80,15 @@ FEW_PARTS = tuple(
         *("engine/judging", "engine/portfolio", "engine/results", "engine/search"),
         *("engine/environment", "engine/options", "engine/plots", "engine/studies"),
         *(f"engine/jobs/test_{name}.py" for name in ("cells", "ledger", "metric_groups")),
+        *(f"engine/test_{name}.py" for name in ("columns", "own_data", "shapes")),
+        *(f"engine/ticks/test_{name}.py" for name in ("resampled_studies", "studies")),
         *("mc_assets/answers", "mc_assets/cli", "mc_assets/reports", "mc_assets/service"),
         *(
             f"mc_assets/test_{name}.py"
             for name in (
                 *("bit_flips", "data_dictionary", "error_budget_table", "experiments"),
                 *("four_studies", "kept_metrics", "lineage", "overfitting_table"),
+                "policies",
                 *("study_warnings", "trials", "views_of_rows", "warehouse"),
             )
         ),

@@ -63,6 +63,11 @@ LONGEST = (
     "tests/mc_assets/test_experiments.py",
     "tests/test_wheel.py",
     "tests/engine/jobs/test_resume.py",
+    "tests/mc_assets/cli/test_mcp.py",
+    "tests/mc_assets/service/test_jobs.py",
+    "tests/mc_assets/service/test_guard.py",
+    "tests/engine/jobs/test_cells.py",
+    "tests/engine/search/test_search.py",
 )
 
 
@@ -75,7 +80,18 @@ FEW_PARTS = tuple(
         *("engine/judging", "engine/portfolio", "engine/results", "engine/search"),
         *("engine/environment", "engine/options", "engine/plots", "engine/studies"),
         *(f"engine/jobs/test_{name}.py" for name in ("cells", "ledger", "metric_groups")),
+        *(f"engine/test_{name}.py" for name in ("columns", "own_data", "shapes")),
+        *(f"engine/ticks/test_{name}.py" for name in ("resampled_studies", "studies")),
         *("mc_assets/answers", "mc_assets/cli", "mc_assets/reports", "mc_assets/service"),
+        *(
+            f"mc_assets/test_{name}.py"
+            for name in (
+                *("bit_flips", "data_dictionary", "error_budget_table", "experiments"),
+                *("four_studies", "kept_metrics", "lineage", "overfitting_table"),
+                "policies",
+                *("study_warnings", "trials", "views_of_rows", "warehouse"),
+            )
+        ),
     )
 )
 _COUNTS_PARTS = ("jobs.blocks", "jobs.ledger", "jobs.plan", "studies.execute")

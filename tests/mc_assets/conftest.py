@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sqlite3
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,3 +56,18 @@ def _migrations_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ScriptDirectory, "from_config", staticmethod(once))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _output_of_steps_in_files_alone() -> None:
+    """Let Dagster start no programs that copy what a step prints from its file to the terminal.
+
+    They are four processes of each step, two of them Python, and a test has no terminal.
+    """
+    if (logs := sys.modules.get("dagster._core.execution.compute_logs")) is not None:
+        vars(logs)["tail_to_stream"] = _not_copied
+
+
+@contextlib.contextmanager
+def _not_copied(_path: str, _stream: object) -> Iterator[tuple[None, None]]:
+    yield None, None

@@ -68,6 +68,7 @@ def test_results_do_not_depend_on_workers_or_storage(make_study: Make, tmp_path:
     assert_frame_equal(one.equity(), two.equity(), check_exact=True)
 
 
+@pytest.mark.every_part
 def test_sixteen_blocks_make_the_whole_study(make_study: Make, tmp_path: Path) -> None:
     whole = make_study().run()
     rows = 0
@@ -80,6 +81,7 @@ def test_sixteen_blocks_make_the_whole_study(make_study: Make, tmp_path: Path) -
     assert run_block(make_study(), 3, root=tmp_path).reused == 12
 
 
+@pytest.mark.every_part
 def test_fewer_seeds_than_blocks_leave_blocks_empty(make_study: Make, tmp_path: Path) -> None:
     results = [run_block(make_study(seeds=[5, 3]), b, root=tmp_path) for b in range(BLOCKS)]
     assert sorted(result.rows for result in results)[-3:] == [0, 4, 4]

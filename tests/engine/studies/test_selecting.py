@@ -77,6 +77,7 @@ def test_cells_of_another_study_change_nothing(folder: Path, tmp_path: Path) -> 
     assert_frame_equal(study().run(root=tmp_path).frame, read_results(folder, "chosen").frame)
 
 
+@pytest.mark.every_part
 @pytest.mark.parametrize("most", [60, pytest.param(4000, marks=pytest.mark.slow)])
 def test_blocks_and_whole_runs_agree(most: int, tmp_path: Path) -> None:
     whole = study(most=most).run()

@@ -54,6 +54,7 @@ def test_the_limit_of_seeds_stops_it_and_says_so(make_study: Make) -> None:
     assert (results.stopped or "").startswith("stopped at max_seeds = 100")
 
 
+@pytest.mark.every_part
 def test_blocks_and_whole_runs_agree_and_resume(make_study: Make, tmp_path: Path) -> None:
     study = make_study(until={"half_width": 1e-3, "max_seeds": 150})
     whole = study.run()

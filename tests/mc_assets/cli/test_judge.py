@@ -34,7 +34,7 @@ def _calibrated_once() -> Iterator[None]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
     monkeypatch.setenv("MC_DATA", str(tmp_path / "data"))
     lines = (project / "data" / "sample" / "SP500.csv").read_text().splitlines()
-    (tmp_path / "x.csv").write_text("\n".join(lines[:1000]) + "\n")
+    (tmp_path / "x.csv").write_text("\n".join(lines[:600]) + "\n")
     (tmp_path / "my_strategy.py").write_text(STRATEGY)
     return tmp_path
 

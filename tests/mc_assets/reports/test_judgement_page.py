@@ -21,7 +21,7 @@ from tests.engine.judging.test_judge import Never, history
 def written(tmp_path_factory: pytest.TempPathFactory, project: Path) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("judged")
     lines = (project / "data" / "sample" / "SP500.csv").read_text().splitlines()
-    (folder / "x.csv").write_text("\n".join(lines[:1000]) + "\n")
+    (folder / "x.csv").write_text("\n".join(lines[:600]) + "\n")
     path = folder / "verdict.html"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MC_DATA", str(folder / "data"))

@@ -103,12 +103,14 @@ def map_columns(names: list[str], given: dict[str, str], *, symbol: str, where: 
     if "close" not in found and len(rest) == 1:
         # FRED names the price column after the series; it is the only column left.
         found["close"] = rest[0]
+    quotes = all(any(side in name.lower() for name in data) for side in ("bid", "ask"))
     for canonical in ("timestamp", "close"):
         if canonical not in found:
             raise MarketDataError(
                 where,
                 f"columns {', '.join(data)}",
                 f"a table with a {canonical} column (name it: `columns: {{{canonical}: ...}}`)",
+                hint="quotes are what a strategy with on_tick trades on" if quotes else None,
             )
     present = [name for name in PRICES if name in found]
     if len(present) < 4:

@@ -122,7 +122,7 @@ def _average(s: Any, t: int, base: int, span: float, option: int, p: Any) -> Non
 @part
 def _flow(s: Any, t: int, base: int, span: float, option: int, p: Any) -> None:
     bid, ask, bid_size, ask_size = s.bid[t], s.ask[t], s.bid_size[t], s.ask_size[t]
-    if math.isnan(bid) or math.isnan(ask):
+    if math.isnan(bid) or math.isnan(ask) or math.isnan(bid_size + ask_size):
         return
     before = s.state
     change = 0.0

@@ -33,6 +33,7 @@ REASONS: Final[MappingProxyType[str, str]] = MappingProxyType(
         "bad_side": "the side of the trade is neither buyer nor seller",
         "missing_price": "it has neither a side of the book nor a trade",
         "non_finite": "a number is infinite",
+        "missing_size": "a side of the book has a price and no size",
         "negative_size": "a size is below zero",
         "negative_price": "a price is below zero, of an instrument that was not said to allow it",
         "crossed": "the bid is above the ask",
@@ -123,11 +124,17 @@ def reasons_of(layout: TickLayout, level: float | None, *, negative_prices: bool
         .when(_nothing(layout)).then(pl.lit("missing_price"))
         .when(pl.any_horizontal(~pl.col(name).is_finite() for name in NUMBERS))
         .then(pl.lit("non_finite"))
+        .when(pl.any_horizontal(_unsized(side) for side in ("bid", "ask")))
+        .then(pl.lit("missing_size"))
         .when(pl.any_horizontal(pl.col(name) < 0 for name in sizes)).then(pl.lit("negative_size"))
         .when(negative).then(pl.lit("negative_price"))
         .when(pl.col("bid_px") > pl.col("ask_px")).then(pl.lit("crossed"))
         .when(far).then(pl.lit("wrong_unit"))
     )  # fmt: skip
+
+
+def _unsized(side: str) -> pl.Expr:
+    return pl.col(f"{side}_px").is_not_null() & pl.col(f"{side}_sz").is_null()
 
 
 def _nothing(layout: TickLayout) -> pl.Expr:

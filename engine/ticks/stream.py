@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import tempfile
 import weakref
@@ -23,11 +24,13 @@ from engine.ticks.merge import MergedTicks
 
 __all__ = ["STORED_TICKS", "FileTicks", "normalise_file", "read_ticks"]
 
+log = logging.getLogger(__name__)
+
 #: Folder of a data root whose folders, exchange and symbol, hold a file for each day.
 STORED_TICKS: Final = "ticks"
 
 # A file that was made under other rules is made again.
-_RULES: Final = 1
+_RULES: Final = 2
 _BLOCK: Final = 1 << 20
 
 
@@ -165,9 +168,9 @@ def read_ticks(
     target = kept / f"{_source_hash(files, options)}.parquet"
     if canonical_footer(target) is None or not _is_whole(target):
         report = normalise_file(RawTicks(files, **options), target)  # type: ignore[arg-type]
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in report.reasons.items())
         if report.events == 0:
             target.unlink()
-            counts = ", ".join(f"{count:,} {reason}" for reason, count in report.reasons.items())
             raise Refusal(
                 "ticks",
                 f"no event in {report.quarantined:,} rows ({counts})",
@@ -177,6 +180,10 @@ def read_ticks(
                 if folder is not None
                 else "`mc ticks import` keeps the rows with what is wrong",
             )
+        if report.quarantined:
+            log.warning("%s: %s rows are no events (%s)", path, f"{report.quarantined:,}", counts)
+        for note in report.notes:
+            log.warning("%s: %s", path, note)
     stream = FileTicks([target])
     if folder is None:
         weakref.finalize(stream, shutil.rmtree, kept, ignore_errors=True)

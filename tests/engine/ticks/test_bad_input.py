@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import engine as mc
+from engine.tables.columns import map_columns
 
 _ROWS = 60
 
@@ -71,6 +72,15 @@ def test_bars_in_place_of_ticks_are_refused_by_name() -> None:
         mc.read_ticks(sample)
 
 
+def test_quotes_in_place_of_bars_are_told_whose_they_are() -> None:
+    with pytest.raises(
+        mc.Refusal, match=r"a close column .*; quotes are what a strategy with on_t"
+    ):
+        map_columns(_table().columns, {}, symbol="X", where="a.csv")
+    with pytest.raises(mc.Refusal, match=r"a close column [^;]*$"):
+        map_columns(["ts", "open", "high", "low"], {}, symbol="X", where="a.csv")
+
+
 def test_the_table_itself_is_read(tmp_path: Path) -> None:
     _table().write_csv(tmp_path / "a.csv")
     assert mc.read_ticks(tmp_path / "a.csv").events == _ROWS
@@ -86,6 +96,16 @@ def test_of_a_file_of_two_exchanges_the_one_that_is_named_is_read(tmp_path: Path
     _table(exchange=["binance"] * _ROWS).write_csv(tmp_path / "c.csv")
     with pytest.raises(mc.Refusal, match=r"exchange: found okx \(b.csv\) and binance \(c.csv\)"):
         mc.RawTicks([tmp_path / "b.csv", tmp_path / "c.csv"])
+
+
+def test_rows_without_a_size_are_left_out_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sizes = [None if row % 10 == 3 else 5.0 for row in range(_ROWS)]
+    _table(bid_sz=sizes, local_ts=_STAMPS - 1_250_000_000).write_csv(tmp_path / "a.csv")
+    assert mc.read_ticks(tmp_path / "a.csv").events == _ROWS - 6
+    assert "a.csv: 6 rows are no events (6 missing_size)" in caplog.text
+    assert "local stamps are 1.250 s before the exchange's" in caplog.text
 
 
 def test_a_tick_on_which_prices_do_not_lie_is_refused() -> None:

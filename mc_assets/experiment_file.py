@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from engine.errors import Refusal
-from engine.jobs.settings import Settings, settings_refusal
+from engine.jobs.settings import Settings
 from mc_assets.project import Project
 
 if TYPE_CHECKING:
@@ -116,20 +116,6 @@ class ExperimentFile(Settings):
     @classmethod
     def _strategy_can_be(cls, strategy: str) -> str:
         return _possible_path(strategy)
-
-    @classmethod
-    def read(cls, content: Mapping[str, Any]) -> ExperimentFile:
-        """Check what a file says.
-
-        Raises
-        ------
-        Refusal
-            Names the field.
-        """
-        try:
-            return cls.model_validate(dict(content))
-        except ValidationError as error:
-            raise settings_refusal(error, cls) from None
 
     def search(self, project: Project, folder: Path) -> Search:
         """Return the search that it describes.

@@ -6,10 +6,10 @@ import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from engine.errors import Refusal
-from engine.jobs.settings import Settings, settings_refusal
+from engine.jobs.settings import Settings
 from engine.studies.definition import Seeds, SourceDefinition
 from engine.studies.study_name import check_study_name
 from engine.yaml_text import YamlError, read_yaml_file
@@ -141,7 +141,7 @@ class PolicyFile(Settings):
             content = read_yaml_file(path)
             if not isinstance(content, dict):
                 raise Refusal("policy", type(content).__name__, "a mapping with name and source")
-            return cls.model_validate(content)
+            return cls.of(content)
         except YamlError as error:
             where = "policy" if error.line is None else f"line {error.line}"
             raise Refusal(
@@ -149,8 +149,6 @@ class PolicyFile(Settings):
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise Refusal("policy", f"{path}: {error}", "a readable YAML file") from None
-        except ValidationError as error:
-            raise settings_refusal(error, cls).in_file(path) from None
         except Refusal as refusal:
             raise refusal.in_file(path) from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from engine import user_code
+from engine.jobs.blocks import BLOCKS
 from engine.sources.registered import SOURCES
 from engine.strategies import registry
 
@@ -62,6 +64,31 @@ LONGEST = (
     "tests/test_wheel.py",
     "tests/engine/jobs/test_resume.py",
 )
+
+
+# Rooms and files whose studies are cut into four parts, not sixteen: writing and reading parts is
+# most of what a small study takes. Other files of `tests/engine/jobs` and `tests/engine/files` test
+# what parts are, and files marked `every_part` have as many as the product makes.
+FEW_PARTS = tuple(
+    PROJECT / "tests" / room
+    for room in (
+        *("engine/judging", "engine/portfolio", "engine/results", "engine/search"),
+        *("engine/environment", "engine/options", "engine/plots", "engine/studies"),
+        *(f"engine/jobs/test_{name}.py" for name in ("cells", "ledger", "metric_groups")),
+        *("mc_assets/answers", "mc_assets/cli", "mc_assets/reports", "mc_assets/service"),
+    )
+)
+_COUNTS_PARTS = ("jobs.blocks", "jobs.ledger", "jobs.plan", "studies.execute")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Set how many parts a study has, before the fixtures of a file make one."""
+    few = any(item.path.is_relative_to(room) for room in FEW_PARTS)
+    parts = 4 if few and item.get_closest_marker("every_part") is None else BLOCKS
+    for name in _COUNTS_PARTS:
+        if (module := sys.modules.get(f"engine.{name}")) is not None:
+            vars(module)["BLOCKS"] = parts
 
 
 @pytest.hookimpl(trylast=True)

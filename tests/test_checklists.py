@@ -58,7 +58,11 @@ def test_models_are_listed_in_one_place(project: Path) -> None:
     files = [*(project / "engine").rglob("*.py"), *(project / "mc_assets").rglob("*.py")]
     longest = {path.relative_to(project).as_posix(): 0 for path in files}
     for path in files:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        # Most files name none, and a tree is dear.
+        if len({*re.findall(r"['\"](\w+)['\"]", text)} & names) <= 2:
+            continue
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Dict):
                 items = node.keys
             elif isinstance(node, ast.List | ast.Tuple | ast.Set):

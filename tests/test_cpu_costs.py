@@ -37,7 +37,17 @@ def test_a_fixture_and_a_test_are_each_measured_for_what_they_use(
     (tmp_path / "costs").mkdir()
     environment = {"MC_TEST_COSTS": str(tmp_path / "costs"), "PYTHONPATH": str(project)}
     command = [sys.executable, "-m", "pytest", "-p", "tests.cpu_costs", "-p", "no:randomly"]
-    options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(tmp_path)]
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:schemathesis",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(tmp_path),
+    ]
     subprocess.run(
         [*command, *options, str(tmp_path / "test_made.py")],
         env=os.environ | environment,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,8 +31,14 @@ _WRITERS = {
 _CALLS = {"write_text", "write_bytes", "write_image", "write_html", "copyfile", "copy", "copy2"}
 
 
+# What a call that writes has in its text: most files have none of it, and a tree is dear.
+_A_CALL = re.compile(r"\b(?:write_\w+|f?d?open)\s*\(|\bshutil\b")
+
+
 def _writes(text: str) -> bool:
     """Whether Python code opens a file to write it in place."""
+    if not _A_CALL.search(text):
+        return False
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.Call):
             continue

@@ -24,6 +24,7 @@ ALLOWED = {
     "yaml_text": {"errors"},
     "calendar": {"errors", "timeframes"},
     "errors": set(),
+    "settings": {"errors"},
     "market_data": {"bars", "calibration"},
     "models": set(),
     "plots": {"errors", "files"},
@@ -32,7 +33,7 @@ ALLOWED = {
     "window": {"errors"},
     "local_time": {"calendar", "timeframes"},
     "clock": {"calendar", "local_time", "timeframes"},
-    "tables": {"errors", "timeframes"},
+    "tables": {"settings", "errors", "timeframes"},
     "frames": {"errors", "calendar", "local_time", "tables", "timeframes"},
     "bars": {"errors", "calendar", "clock", "frames", "plots", "tables"},
     "own_data": {"bars", "calendar", "errors", "frames", "tables"},
@@ -48,8 +49,9 @@ ALLOWED = {
         *("clock", "price_block", "models", "own_data", "frames", "user_code", "plots"),
         "pricing",
     },
-    "execution": {"errors", "compiled", "bars", "calendar", "local_time", "randomness"},
+    "execution": {"settings", "errors", "compiled", "bars", "calendar", "local_time", "randomness"},
     "options": {
+        "settings",
         *("errors", "compiled", "pricing", "execution", "bars", "calendar", "files", "frames"),
         *("local_time", "strategies", "tables", "timeframes", "window"),
     },
@@ -63,6 +65,7 @@ ALLOWED = {
         *("bars", "calendar", "price_block"),
     },
     "jobs": {
+        "settings",
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *(
             "statistics",
@@ -78,11 +81,13 @@ ALLOWED = {
         ),
     },
     "paper": {
+        "settings",
         *("bars", "calendar", "errors", "execution", "files", "jobs", "local_time"),
         *("strategies", "timeframes"),
     },
     "testing": {"bars", "execution", "sources", "strategies"},
     "ticks": {
+        "settings",
         *(
             "errors",
             "home",
@@ -100,6 +105,7 @@ ALLOWED = {
         *("calendar", "local_time", "timeframes"),
     },
     "studies": {
+        "settings",
         *("compiled", "randomness", "sources", "calibration", "execution", "strategies"),
         *("statistics", "bars", "calendar", "price_block", "user_code", "errors", "market_data"),
         *("files", "frames", "home", "jobs", "results", "window", "yaml_text", "plots"),
@@ -107,6 +113,7 @@ ALLOWED = {
     },
     "resampling": {"compiled", "errors", "plots", "randomness", "sources", "statistics"},
     "search": {
+        "settings",
         *("errors", "files", "jobs", "market_data", "results", "sources", "statistics"),
         *("bars", "calibration", "environment", "strategies", "studies"),
         *("local_time", "timeframes"),

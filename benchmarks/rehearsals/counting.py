@@ -29,3 +29,25 @@ def counted(first: int, count: int) -> tuple[Counter[str], float]:
             found["wrong"] += 1
             print(f"seed {seed}: {wrong}", file=sys.stderr, flush=True)
     return found, time.process_time() - began
+
+
+def killed(*, after: bool) -> tuple[Counter[str], float]:
+    """Kill a session at each of its calls, before or after what that does, and go on with another.
+
+    Returns
+    -------
+    found : Counter
+        ``kills``, and ``wrong``: those after which orders or equity are not the undisturbed ones.
+    seconds : float
+        Processor time.
+    """
+    from tests.engine.paper.test_kills import Fuse, run, undisturbed
+
+    began, found = time.process_time(), Counter[str]()
+    tickets, equity, calls = undisturbed()
+    for at in range(1, calls + 1):
+        rehearsal = run(Fuse(at, after=after))
+        found["kills"] += 1
+        same = rehearsal.broker.accepted == tickets and rehearsal.step().equity == equity
+        found["wrong"] += not same
+    return found, time.process_time() - began

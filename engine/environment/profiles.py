@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.execution import Commission, Execution, Slippage
@@ -113,11 +111,5 @@ def profile_of(
         if not isinstance(execution, Mapping):
             raise Refusal("execution", repr(execution), "an Execution, or settings by name")
         own = {name: getattr(settings, name) for name in Execution.model_fields}
-        try:
-            settings = Execution.model_validate({**own, **execution})
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in ("execution", *first["loc"]))
-            allowed = first["msg"].removeprefix("Input should be ")
-            raise Refusal(field, repr(first["input"]), allowed) from None
+        settings = Execution.of({**own, **execution}, "execution")
     return Profile(settings, calendar or found.calendar, found.s0, found.volatility)

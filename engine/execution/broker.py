@@ -12,6 +12,7 @@ from engine.execution.calling import part, rare
 from engine.execution.equity import mark_until
 from engine.execution.fills import fill_order
 from engine.execution.financing import finance
+from engine.execution.guard import is_calm
 from engine.execution.layout import (
     ACTIVE,
     AT_CLOSE,
@@ -70,7 +71,7 @@ from engine.execution.lone_fills import fill_alone
 from engine.execution.marks import exit_quote, is_symbol
 from engine.execution.matching import any_touched
 from engine.execution.metrics import summarise
-from engine.execution.orders import cancel_order, first_after, submit
+from engine.execution.orders import cancel_order, expire_before, first_after, submit
 from engine.execution.recorded import take_recorded
 from engine.execution.rotation import due_price, reducing_price
 from engine.execution.sequence import (
@@ -133,7 +134,8 @@ def trade_bar(s: Simulation, bar: int) -> None:
     Financing of the holdings; fills and margin calls in the range of the bar; expiries.
     """
     # Most bars: orders rest, nothing else could change, and marks can wait.
-    if s.counts[WATCH] != 0 or any_touched(s, bar):
+    watched = s.counts[WATCH] != 0 and not is_calm(s, bar)
+    if watched or any_touched(s, bar):
         _work_bar(s, bar)
 
 
@@ -141,15 +143,17 @@ def trade_bar(s: Simulation, bar: int) -> None:
 def _work_bar(s: Simulation, bar: int) -> None:
     keep_apart()
     mark_until(s, bar)
+    if s.counts[BEYOND] != 0:
+        expire_before(s, bar)
     lone = _is_lone_market_order(s, bar)
     if lone:
         # Most fills of most strategies: what else a bar can hold is not looked for.
         if not fill_alone(s, bar):
             fill_order(s, 0, s.path[0, OPEN, bar], bar, AT_OPEN, float(MARKET), True)
         watch(s)
-        if s.counts[PENDING] == 0 and s.counts[WATCH] == 0:
+        if s.counts[PENDING] == 0 and (s.counts[WATCH] == 0 or is_calm(s, bar)):
             s.counts[HEARD] = s.counts[NEXT_ID]
-            s.counts[ACTIVE] = 0
+            s.counts[ACTIVE] = s.counts[WATCH]
             return
     touched, quoted = True, s.mark_rows.shape[0] != 0
     if s.counts[WATCH] != 0 and not lone:
@@ -185,7 +189,9 @@ def _work_bar(s: Simulation, bar: int) -> None:
 def _is_lone_market_order(s: Simulation, bar: int) -> bool:
     """Whether a market order is all that `bar` has to fill, and nothing is watched."""
     counts = s.counts
-    if counts[PENDING] != 1 or counts[WATCH] != 0 or counts[BEYOND] != 0 or counts[FOR_CLOSE] != 0:
+    if counts[PENDING] != 1 or counts[BEYOND] != 0 or counts[FOR_CLOSE] != 0:
+        return False
+    if counts[WATCH] != 0 and not is_calm(s, bar):
         return False
     if s.positions.shape[0] != 1 or s.orders[0, ORDER_KIND] != MARKET:
         return False

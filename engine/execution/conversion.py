@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Final, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.errors import Refusal
 from engine.execution import layout
 from engine.execution.instruments import QUOTE, Instrument
+from engine.settings import SettingsGroup
 
 __all__ = ["Account", "Conversion", "RateSeries", "conversions", "pair_of"]
 
@@ -21,7 +22,7 @@ _DOLLAR: Final = "USD"
 PositiveRate = Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
 
 
-class RateSeries(BaseModel):
+class RateSeries(SettingsGroup):
     """A symbol of the study whose price is an exchange rate.
 
     Parameters
@@ -32,13 +33,11 @@ class RateSeries(BaseModel):
         Whether it is units of the other currency per unit of the account's.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     symbol: str
     inverse: bool = False
 
 
-class Account(BaseModel):
+class Account(SettingsGroup):
     """The currency that everything is counted in.
 
     Parameters
@@ -53,10 +52,8 @@ class Account(BaseModel):
         what is held. Currency pairs that are traded convert themselves.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     currency: str | None = None
-    rates: dict[str, PositiveRate | str | RateSeries] = {}
+    rates: dict[str, PositiveRate | str | RateSeries] = Field(default={})
 
     @property
     def rate_symbols(self) -> frozenset[str]:

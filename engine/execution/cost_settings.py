@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.execution.instruments import LARGE
 from engine.execution.sizing_rules import SMALL
+from engine.settings import SettingsGroup
 
 __all__ = ["Commission", "Slippage"]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Commission(_Settings):
+class Commission(SettingsGroup):
     """Commission of a fill: the sum of its parts, at least `minimum`.
 
     Parameters
@@ -38,7 +35,7 @@ class Commission(_Settings):
     maker_rate: float | None = Field(default=None, gt=-0.1, lt=0.5)
 
 
-class Slippage(_Settings):
+class Slippage(SettingsGroup):
     """Slippage of market and stop fills: the sum of its parts. Limit fills never slip.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from engine.errors import Refusal
 from engine.execution.futures import FUTURES, Contract
@@ -15,6 +15,7 @@ from engine.execution.published_margins import PUBLISHED_MARGINS
 from engine.execution.rates import BorrowRate, FundingRate
 from engine.execution.session import Session
 from engine.execution.session_bars import closed_bars
+from engine.settings import SettingsGroup
 
 __all__ = ["INSTRUMENTS", "LARGE", "QUOTE", "Instrument", "named_instrument"]
 
@@ -34,7 +35,7 @@ def _some_or_none(lot_size: float) -> float:
     return lot_size
 
 
-class Instrument(BaseModel):
+class Instrument(SettingsGroup):
     """Terms on which a symbol trades.
 
     Parameters
@@ -76,8 +77,6 @@ class Instrument(BaseModel):
     futures : bool
         The price is not paid on entry: cash moves by profit, loss and costs alone.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     multiplier: float = Field(default=1.0, ge=1e-9, le=LARGE)
     tick_size: float = Field(default=0.01, ge=1e-12, le=LARGE)

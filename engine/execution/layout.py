@@ -50,6 +50,8 @@ WALK_PRICE: Final = 18  # of that fill
 CASH_INTEREST: Final = 19  # received: at most 0
 BORROW_FEES: Final = 20
 FUNDING_PAID: Final = 21  # less received
+LOW_GUARD: Final = 22  # prices between which the margin of what is held needs no look
+HIGH_GUARD: Final = 23
 ACCOUNT_WIDTH: Final = 24
 
 # --- counts: int64[COUNTS_WIDTH], one per simulation -------------------------------------
@@ -78,11 +80,12 @@ PATH: Final = 27
 HEARD: Final = 28  # number of the last order that is older than the bar's close
 AT_ONCE: Final = 29  # non-zero: there may be an order for the close at which it was placed
 READ_AHEAD: Final = 30  # bar at which a later one was asked for, where the status says so
-BEYOND: Final = 31  # non-zero: there may be orders tied to others, recorded fills, quoted slots
+BEYOND: Final = 31  # non-zero: may be tied or dated orders, recorded fills, quoted slots
 TAPE_BARS: Final = 32  # bars whose fills are recorded, from the first on; kept between simulations
 TAPE_AT: Final = 33  # first recorded fill that is not of an earlier bar
 REDUCES: Final = 34  # non-zero: there may be orders that only reduce
-COUNTS_WIDTH: Final = 35
+GUARDED_SYMBOL: Final = 35  # whose prices these are
+COUNTS_WIDTH: Final = 36
 
 # Reasons for which an order is rejected; counters follow REJECTED in this order.
 REJECTIONS: Final = (
@@ -138,7 +141,7 @@ ORDER_QUANTITY: Final = 4
 ORDER_LIMIT: Final = 5
 ORDER_STOP: Final = 6
 ORDER_BAR: Final = 7  # bar at whose close it was submitted
-ORDER_EXPIRY: Final = 8  # last bar on which it may fill
+ORDER_EXPIRY: Final = 8  # last bar on which it may fill; with .5: gone at the next open
 ORDER_PARENT: Final = 9  # of a bracket's child: the order whose lot it closes; 0: none
 ORDER_TAKE_PROFIT: Final = 10
 ORDER_STOP_LOSS: Final = 11

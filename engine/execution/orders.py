@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.layout import (
     ACTIVE,
+    BEYOND,
     BOOK_FULL,
     BY_UNITS,
     CANCELLED,
@@ -62,6 +64,7 @@ __all__ = [
     "cancel_children",
     "cancel_order",
     "expire_after",
+    "expire_before",
     "find_order",
     "first_after",
     "log_event",
@@ -69,6 +72,8 @@ __all__ = [
     "submit",
     "submit_for_open",
 ]
+
+_LOOK_BACK: Final = 16  # bars, among which two lie as close as the timeframe says
 
 # Time in force: bars an order stays in the book, or one of these.
 GOOD_TILL_CANCELLED = math.inf
@@ -184,34 +189,68 @@ def find_order(s: Simulation, number: float) -> int:
 
 @rare
 def expire_after(s: Simulation, bar: int, number: float, instant: float) -> bool:
-    """Let an order fill only on bars that open up to an instant; at once if the next does not.
+    """Let an order fill only on bars that open up to an instant.
 
+    It expires as soon as no further bar can: at the end of the last one if the next would open
+    too late even where bars lie closest, at the open of the next one where only that tells.
     False if it is not in the book, or waits for an open or a close, moments of their own.
     """
     keep_apart()
     slot = find_order(s, number)
     if slot < 0 or s.orders[slot, ORDER_KIND] in (MARKET_ON_CLOSE, MARKET_ON_OPEN):
         return False
-    last, bars = bar, s.clock.shape[1]
-    while last + 1 < bars and s.clock[0, last + 1] <= instant:
-        last += 1
-    if last + 1 >= bars and _may_open_until(s, instant):
-        return True
-    if last == bar:
+    last = _last_opening(s, bar, instant)
+    over = s.clock[0, last] + _distance_before(s, last) > instant
+    if over and last == bar:
         cancel_order(s, slot, bar, EXPIRED)
-    else:
-        s.orders[slot, ORDER_EXPIRY] = min(s.orders[slot, ORDER_EXPIRY], float(last))
+        return True
+    if not over:
+        s.counts[BEYOND] = 1
+    end = float(last) if over else last + 0.5
+    s.orders[slot, ORDER_EXPIRY] = min(s.orders[slot, ORDER_EXPIRY], end)
     return True
 
 
 @rare
-def _may_open_until(s: Simulation, instant: float) -> bool:
-    """Whether bars behind the last may open up to an instant: the next one a bar's length later."""
+def expire_before(s: Simulation, bar: int) -> None:
+    """Let go of orders whose instant has passed when `bar` opens."""
     keep_apart()
-    bars, length = s.clock.shape[1], math.inf
-    for bar in range(1, bars):
-        length = min(length, s.clock[0, bar] - s.clock[0, bar - 1])
-    return bars < 2 or s.clock[0, bars - 1] + length <= instant
+    slot = 0
+    while slot < s.counts[PENDING]:
+        if s.orders[slot, ORDER_EXPIRY] < bar:
+            slot = cancel_order(s, slot, bar, EXPIRED)
+        else:
+            slot += 1
+
+
+@rare
+def _last_opening(s: Simulation, bar: int, instant: float) -> int:
+    """Return the last bar from `bar` on that opens up to an instant."""
+    keep_apart()
+    low, high = bar, s.clock.shape[1]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if s.clock[0, middle] <= instant:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@rare
+def _distance_before(s: Simulation, bar: int) -> float:
+    """Return the shortest time between the openings of some bars up to `bar`; 0 if unknown.
+
+    Of bars behind it nothing is used: what is told of an order must not depend on them.
+    """
+    keep_apart()
+    first = max(bar - _LOOK_BACK, 0)
+    shortest = 0.0
+    for later in range(first + 1, bar + 1):
+        between = s.clock[0, later] - s.clock[0, later - 1]
+        if later == first + 1 or between < shortest:
+            shortest = between
+    return shortest
 
 
 @part

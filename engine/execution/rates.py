@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from engine.settings import SettingsGroup
 
 __all__ = ["BorrowRate", "FundingRate", "InterestRate", "MarginRate", "Rate", "StoredRate"]
 
 
-class StoredRate(BaseModel):
+class StoredRate(SettingsGroup):
     """A rate that is a series of the project: the last close that was known at a bar's open.
 
     Parameters
@@ -22,8 +24,6 @@ class StoredRate(BaseModel):
     scale : float
         What its closes are multiplied with to be a rate: 0.01 where they are percent.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     series: str
     timeframe: str = "1d"

@@ -20,6 +20,7 @@ from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
 from engine.execution.currencies import is_unpaid
 from engine.execution.fills import fill_order
+from engine.execution.guard import GUARDED, set_guard
 from engine.execution.layout import (
     AGREED,
     AT_CLOSE,
@@ -156,7 +157,7 @@ def watch(s: Simulation) -> None:
     """Decide whether bars must go through the order engine even if no order is touched.
 
     A long position that was paid in full cannot lose more than it cost, so its bars are marked
-    later in one go.
+    later in one go; as those of others are that stay far from a margin call.
     """
     watched = 1 if s.rules[0, EVERY_BAR] != 0.0 else 0
     held = False
@@ -168,6 +169,8 @@ def watch(s: Simulation) -> None:
                 watched = 1
     if held and (s.account[CASH] < 0.0 or s.counts[DIPS] != 0):
         watched = 1
+    if watched != 0 and held and set_guard(s):
+        watched = GUARDED
     if watched == 0 and s.counts[TRAILS] != 0:
         watched = TRAILS_ALONE
     s.counts[WATCH] = watched

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from engine.calendar import EXCHANGES
 from engine.errors import Refusal
 from engine.execution.schedule import schedule_around, sessions_of_bars
 from engine.local_time import days_of_bars, is_zone, session_days, wall_clock
+from engine.settings import SettingsGroup
 
 __all__ = ["Session"]
 
@@ -22,7 +23,7 @@ _DAY_MINUTES: Final = 1440
 _DAY: Final = _DAY_MINUTES * _MINUTE
 
 
-class Session(BaseModel):
+class Session(SettingsGroup):
     """Trading hours: orders fill only in bars that open inside them.
 
     Parameters
@@ -42,8 +43,6 @@ class Session(BaseModel):
     >>> hours.holds(stamps.astype(np.int64)).tolist()
     [True, True]
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     open: TimeOfDay | None = None
     close: TimeOfDay | None = None

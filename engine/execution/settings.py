@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from engine.errors import Refusal
 from engine.execution import layout
@@ -29,12 +29,9 @@ from engine.execution.sizing_rules import (
     PercentOfEquity,
     Sizing,
 )
+from engine.settings import SettingsGroup
 
 __all__ = ["Commission", "Execution", "Instrument", "Slippage"]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 _MINUTE: Final = 60_000_000
@@ -58,7 +55,7 @@ def _not_of_an_instrument(given: object) -> object:
 AnyInstrument = Annotated[Instrument, BeforeValidator(named_instrument)]
 
 
-class Execution(_Settings):
+class Execution(SettingsGroup):
     """How a strategy's orders become fills.
 
     Parameters
@@ -159,7 +156,7 @@ class Execution(_Settings):
     flat_at: Literal["never", "close"] = "never"
     bracket_rule: Literal["pessimistic", "backtesting_py", "tradingview"] = "pessimistic"
     instrument: AnyInstrument = INSTRUMENTS["equity"]
-    instruments: dict[str, AnyInstrument] = {}
+    instruments: dict[str, AnyInstrument] = Field(default={})
 
     @model_validator(mode="after")
     def _isolated_positions_close_whole(self) -> Execution:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from engine.settings import SettingsGroup
 
 __all__ = [
     "MOST_UNITS",
@@ -23,11 +25,7 @@ SMALL: Final = 1e-9
 MOST_UNITS: Final = 1e12
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class PercentOfEquity(_Settings):
+class PercentOfEquity(SettingsGroup):
     """Put `share` of equity into a new position.
 
     Parameters
@@ -42,7 +40,7 @@ class PercentOfEquity(_Settings):
     share: float = Field(default=1.0, ge=SMALL, le=1_000)
 
 
-class FixedQuantity(_Settings):
+class FixedQuantity(SettingsGroup):
     """Trade `units` every time.
 
     Parameters
@@ -57,7 +55,7 @@ class FixedQuantity(_Settings):
     units: float = Field(default=1.0, ge=SMALL, le=MOST_UNITS)
 
 
-class FixedRisk(_Settings):
+class FixedRisk(SettingsGroup):
     """Lose `risk` of equity if the order's stop-loss fills at its price (Tharp, 1998).
 
     Parameters
@@ -72,7 +70,7 @@ class FixedRisk(_Settings):
     risk: float = Field(default=0.01, ge=SMALL, lt=1)
 
 
-class Kelly(_Settings):
+class Kelly(SettingsGroup):
     """Put `fraction` of the Kelly bet into a new position, at most `cap` of equity.
 
     The bet ``W - (1 - W) / R`` (Kelly, 1956) uses the trades closed so far; before `trades` of
@@ -96,7 +94,7 @@ class Kelly(_Settings):
     cap: float = Field(default=1.0, ge=SMALL, le=1_000)
 
 
-class EqualWeight(_Settings):
+class EqualWeight(SettingsGroup):
     """Put `share` of equity, divided by the number of symbols, into a new position.
 
     Parameters
@@ -111,7 +109,7 @@ class EqualWeight(_Settings):
     share: float = Field(default=1.0, ge=SMALL, le=1_000)
 
 
-class VolatilityTarget(_Settings):
+class VolatilityTarget(SettingsGroup):
     """Size a new position to an annual `volatility`, at most `cap` of equity.
 
     The share is `volatility` over the realised volatility of the last `window` log returns.

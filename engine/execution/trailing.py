@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.compiled.intrinsics import keep_apart
 from engine.execution.calling import part, rare
+from engine.execution.guard import GUARDED
 from engine.execution.layout import (
     BY_UNITS,
     CLOSE,
@@ -85,6 +86,8 @@ def watch_trail(counts: NDArray[np.int64]) -> None:
     counts[TRAILS] = 1
     if counts[WATCH] == 0:
         counts[WATCH] = TRAILS_ALONE
+    elif counts[WATCH] == GUARDED:
+        counts[WATCH] = 1
 
 
 @part

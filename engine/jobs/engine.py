@@ -252,6 +252,9 @@ class Engine(Protocol):
             If one is unknown; names `field`.
         """
 
+    def returns_in(self, steps: int) -> int:
+        """Return how many returns the sums of a simulation of some bars are of."""
+
     def group_versions(self, metrics: Sequence[str]) -> dict[str, int]:
         """Return the versions of the groups that some columns belong to, by name."""
 

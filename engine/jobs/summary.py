@@ -47,6 +47,8 @@ class JobSummary:
         Seeds of the study's own; ``until`` added the others.
     steps : int
         Bars of a path.
+    returns : int
+        Returns whose sums it has: one of every bar, or from mark to mark of ticks.
     exchange, timeframe : str
         Of the calendar.
     bars_per_year : float
@@ -103,6 +105,7 @@ class JobSummary:
     simulations: int
     first_seeds: int
     steps: int
+    returns: int
     exchange: str
     timeframe: str
     bars_per_year: float
@@ -146,6 +149,7 @@ class JobSummary:
             simulations=job.simulations,
             first_seeds=job.first_seeds,
             steps=job.world.steps,
+            returns=job.world.returns,
             exchange=job.world.calendar.exchange,
             timeframe=job.world.calendar.timeframe,
             bars_per_year=job.world.bars_per_year,

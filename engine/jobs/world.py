@@ -115,6 +115,11 @@ class World:
         assert self.path.steps is not None
         return self.path.steps
 
+    @property
+    def returns(self) -> int:
+        """Returns whose sums a path has: of its bars, or of what else its engine measures by."""
+        return self.engine.returns_in(self.steps)
+
     @cached_property
     def bars_per_year(self) -> float:
         """Bars in a year of the paths: of history as they exist, of models by the calendar."""

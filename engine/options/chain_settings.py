@@ -13,7 +13,7 @@ from pydantic import Field
 
 from engine.errors import Refusal
 from engine.options.chains import OptionChain, read_option_chain
-from engine.options.settings_group import SettingsGroup
+from engine.settings import SettingsGroup
 
 __all__ = ["ChainSettings", "chain_hash", "chain_of"]
 

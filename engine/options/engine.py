@@ -93,11 +93,15 @@ class OptionEngine:
 
     def with_options(self, options: Mapping[str, Any]) -> OptionEngine:
         """Return the engine with the section `options` of a study."""
-        return OptionEngine(OptionSettings.model_validate(dict(options)))
+        return OptionEngine(OptionSettings.of(options, "options"))
 
     def asked_metrics(self, asked: Sequence[str], field: str) -> tuple[str, ...]:
         """Return the metrics that groups and metrics by name come to."""
         return asked_metrics(asked, field)
+
+    def returns_in(self, steps: int) -> int:
+        """Return the returns of a simulation: one of every bar."""
+        return steps
 
     def group_versions(self, metrics: Sequence[str]) -> dict[str, int]:
         """Return the versions of the groups that some metrics belong to."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from engine.compiled.elementary import normal_ppf
 from engine.errors import Refusal
@@ -30,12 +30,13 @@ from engine.options.layout import (
     STRIKE_RULES,
     WHEN,
 )
+from engine.settings import SettingsModel
 from engine.strategies.parameters import Parameter
 
 __all__ = ["Leg", "check_count", "encode_legs", "kinds_of", "parameters_of"]
 
 
-class Leg(BaseModel):
+class Leg(SettingsModel):
     """One option of a position.
 
     Parameters

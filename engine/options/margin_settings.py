@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_serializer
 
-from engine.options.settings_group import SettingsGroup
+from engine.settings import SettingsGroup
 
 __all__ = ["Margin", "ScanMargin", "ShareMargin", "StrategyMargin"]
 

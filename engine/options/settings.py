@@ -11,8 +11,8 @@ from engine.errors import Refusal
 from engine.options.chain_settings import ChainSettings
 from engine.options.legs import Leg
 from engine.options.margin_settings import Margin, ShareMargin
-from engine.options.settings_group import SettingsGroup
 from engine.options.smile_settings import SmileVolatility, SurfaceVolatility
+from engine.settings import SettingsGroup
 from engine.strategies.conditions import read_condition
 
 __all__ = [

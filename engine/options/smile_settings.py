@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from engine.errors import Refusal
-from engine.options.settings_group import SettingsGroup
 from engine.options.smile import VolatilitySurface
+from engine.settings import SettingsGroup
 
 __all__ = ["SmileVolatility", "SurfaceVolatility"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from engine.bars import Bars
 from engine.calendar import EXCHANGES
@@ -16,12 +16,13 @@ from engine.local_time import days_of_bars, instants_of, latest_closes, session_
 from engine.paper.books import Books, microseconds
 from engine.paper.sending import Desk
 from engine.paper.terms import Terms
+from engine.settings import SettingsGroup
 from engine.timeframes import intraday_minutes
 
 __all__ = ["Limits", "bars_missing", "breach"]
 
 
-class Limits(BaseModel):
+class Limits(SettingsGroup):
     """What stops a session.
 
     Parameters
@@ -42,8 +43,6 @@ class Limits(BaseModel):
     >>> Limits(loss=0.1).loss_reached(equity=89_000.0, cash=100_000.0)
     ('loss: 11.0 % of the starting cash, allowed 10.0 %', False)
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     loss: float = Field(default=0.2, gt=0, le=1)
     stale_bars: float = Field(default=3.0, gt=0, le=1_000)

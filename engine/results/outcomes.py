@@ -46,7 +46,7 @@ class Outcomes:
     layout : Layout
         Group and independent unit of each row.
     bar_count : int
-        Bars of a path.
+        Bars of a path, or what else its returns are of.
     years : float
         How long a path lasts.
     """

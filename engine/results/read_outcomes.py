@@ -206,6 +206,6 @@ def _outcomes(
         columns,
         # The rows are sorted now.
         Layout(layout.keys, layout.units, layout.rows, layout.cells, None, layout.cell_rows),
-        summary.steps,
+        summary.returns,
         summary.steps / summary.bars_per_year,
     )

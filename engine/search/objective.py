@@ -258,7 +258,7 @@ def evaluate(
     }
     groups = pl.DataFrame({"parameter_set": succeeded})
     years = world.steps / world.bars_per_year
-    outcomes = Outcomes(groups, columns, layout, world.steps, years)
+    outcomes = Outcomes(groups, columns, layout, world.returns, years)
     own = [name for name in names if name not in STATISTICS]
     functions = {one.statistic: one for one in objectives if one.function is not None}
     needed = [name for name in statistics if name not in functions]

@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from pydantic import ValidationError
 
 from engine.errors import Refusal
 from engine.files import FileStore, as_files
-from engine.jobs.settings import settings_refusal
 from engine.jobs.space import Scalar
 from engine.market_data import MarketData
 from engine.search.chance import chance_sentence
@@ -110,12 +108,8 @@ class Search:
         hold_out: float = 0.3,
     ) -> None:
         content = {"method": method, "budget": budget, "seed": seed, "objective": objective}
-        try:
-            settings = SearchDefinition.model_validate(
-                {**content, "race": race, "leaders": leaders, "hold_out": hold_out}
-            )
-        except ValidationError as error:
-            raise settings_refusal(error, SearchDefinition).within("search") from None
+        content |= {"race": race, "leaders": leaders, "hold_out": hold_out}
+        settings = SearchDefinition.of(content, "search")
         self._set_up(study, settings, require or {}, when or {})
 
     @classmethod

@@ -307,7 +307,7 @@ def _before(source: Historical, hold_out: float) -> Historical:
     if seen < 2 or seen >= count:
         raise Refusal(
             "search.hold_out",
-            f"{hold_out:g} of {count} bars",
+            f"{hold_out:g} of {count} bars of {source.bars[0].calendar.timeframe}",
             "a share that leaves bars on both sides",
         )
     return Historical(tuple(bars[:seen] for bars in source.bars))

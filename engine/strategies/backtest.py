@@ -218,7 +218,7 @@ def backtest(
                 hint="`joined` puts symbols of several calendars on one clock",
             )
     if not isinstance(execution, Execution):
-        execution = Execution.model_validate(dict(execution or {}))
+        execution = Execution.of(execution or {}, "execution")
     cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
     before = warm_up
     if warm_up == "auto":

@@ -62,6 +62,10 @@ class BarEngine:
         """Return the metrics that groups and metrics by name come to."""
         return asked_metrics(asked, field)
 
+    def returns_in(self, steps: int) -> int:
+        """Return the returns of a simulation: one of every bar."""
+        return steps
+
     def group_versions(self, metrics: Sequence[str]) -> dict[str, int]:
         """Return the versions of the groups that some metrics belong to."""
         return group_versions(metrics)

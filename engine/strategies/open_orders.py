@@ -56,6 +56,7 @@ def open_orders(rows: NDArray[np.float64], symbols: Sequence[str], first_bar: in
     limited = np.array([kind in _LIMITS for kind in kinds], dtype=bool)
     stopped = np.array([kind in _STOPS for kind in kinds], dtype=bool)
     expiry = rows[:, ORDER_EXPIRY] - first_bar
+    expiry[np.isinf(expiry)] = np.nan
     columns: dict[str, Any] = {
         "bar": rows[:, ORDER_BAR].astype(np.int64) - first_bar,
         "order": rows[:, ORDER_ID].astype(np.int64),
@@ -70,7 +71,7 @@ def open_orders(rows: NDArray[np.float64], symbols: Sequence[str], first_bar: in
         "exits_from_fill": rows[:, ORDER_FROM_FILL] != 0.0,
         "parent": rows[:, ORDER_PARENT].astype(np.int64),
         "group": rows[:, ORDER_GROUP].astype(np.int64),
-        "expiry": np.where(np.isfinite(expiry), expiry, np.nan),
+        "expiry": np.where(expiry == np.floor(expiry), expiry, np.nan),
         "immediate": rows[:, ORDER_STATE] == IMMEDIATE,
         "whole": rows[:, ORDER_PARTS] == WHOLE,
         "tag": rows[:, ORDER_TAG],

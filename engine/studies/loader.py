@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from engine.errors import Refusal
-from engine.jobs.settings import settings_refusal
 from engine.studies.definition import StudyDefinition
 from engine.yaml_text import YamlError, read_yaml, read_yaml_file
 
@@ -62,7 +59,6 @@ def _definition(content: Any, file: Path | None) -> StudyDefinition:
             file=file,
         )
     try:
-        return StudyDefinition.model_validate(content)
-    except ValidationError as error:
-        refusal = settings_refusal(error, StudyDefinition)
+        return StudyDefinition.of(content)
+    except Refusal as refusal:
         raise (refusal.in_file(file) if file else refusal) from None

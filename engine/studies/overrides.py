@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from engine.errors import Refusal
-from engine.jobs.settings import settings_refusal
 from engine.studies.definition import StudyDefinition
 from engine.yaml_text import YamlError, read_yaml
 
@@ -53,10 +50,7 @@ def override(
         # A number is a count, not the name of a seed set.
         if isinstance(content.get(name), str) and content[name].isdecimal():
             content[name] = int(content[name])
-    try:
-        return StudyDefinition.model_validate(content)
-    except ValidationError as error:
-        raise settings_refusal(error, StudyDefinition) from None
+    return StudyDefinition.of(content)
 
 
 def _assign(content: dict[str, Any], key: str, text: str) -> None:

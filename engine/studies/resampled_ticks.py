@@ -6,11 +6,11 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
-from engine.jobs.settings import Settings, settings_refusal
+from engine.jobs.settings import Settings
 from engine.sources.generator import FillRequest, Generator
 from engine.sources.parameter import option
 from engine.sources.source import Source
@@ -144,10 +144,7 @@ def resampled(given: object, stream: TickStream) -> ResampledTicks:
     Refusal
         If it cannot be; names the key.
     """
-    try:
-        terms = TickResampling.model_validate(given)
-    except ValidationError as error:
-        raise settings_refusal(error, TickResampling).within("ticks.resample") from None
+    terms = TickResampling.of(given, "ticks.resample")
     try:
         source: TickSource
         if terms.method == "bootstrap":

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from engine.bars import BAR_FIELDS, Bars
 from engine.calendar import BarCalendar
@@ -20,7 +19,7 @@ from engine.jobs.job import Job
 from engine.jobs.lineage import Lineage
 from engine.jobs.path_metrics import PathMetric
 from engine.jobs.rare_events import check_rare_events
-from engine.jobs.settings import JobSettings, PathSettings, Record, settings_refusal
+from engine.jobs.settings import JobSettings, PathSettings, Record
 from engine.jobs.space import MODEL_PREFIX, ParameterSets
 from engine.jobs.world import World
 from engine.market_data import MarketData
@@ -281,10 +280,7 @@ def _job_settings(definition: StudyDefinition, steps: int) -> JobSettings:
 def _execution(definition: StudyDefinition, live: Live) -> Execution:
     if live.execution is not None:
         return live.execution
-    try:
-        return Execution.model_validate(dict(definition.execution))
-    except ValidationError as error:
-        raise settings_refusal(error, Execution).within("execution") from None
+    return Execution.of(definition.execution, "execution")
 
 
 def _engine(
@@ -298,16 +294,11 @@ def _engine(
         engine = on_ticks(definition, strategy, engine, live.ticks)
     if not definition.options:
         return engine
-    try:
-        options = dict(definition.options)
-        chain = options.get("chain")
-        if folder is not None and isinstance(chain, Mapping) and isinstance(chain.get("file"), str):
-            options["chain"] = {**chain, "file": str((folder / chain["file"]).absolute())}
-        return engine.with_options(options)
-    except ValidationError as error:
-        from engine.options.settings import OptionSettings
-
-        raise settings_refusal(error, OptionSettings).within("options") from None
+    options = dict(definition.options)
+    chain = options.get("chain")
+    if folder is not None and isinstance(chain, Mapping) and isinstance(chain.get("file"), str):
+        options["chain"] = {**chain, "file": str((folder / chain["file"]).absolute())}
+    return engine.with_options(options)
 
 
 def _check_engine(

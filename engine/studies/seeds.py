@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from engine.errors import Refusal
 from engine.files import write_new
 from engine.home import home_folder, shipped
-from engine.jobs.settings import MOST_SEEDS, Settings, settings_refusal
+from engine.jobs.settings import MOST_SEEDS, Settings
 from engine.studies.file_names import check_file_name
 
 __all__ = [
@@ -91,10 +91,7 @@ def parse_seeds(given: Any) -> str | SeedRange | NDArray[np.uint64]:
     if isinstance(given, SeedRange):
         return given
     if isinstance(given, dict):
-        try:
-            return SeedRange.model_validate(given)
-        except ValidationError as error:
-            raise settings_refusal(error, SeedRange) from None
+        return SeedRange.of(given)
     if isinstance(given, bool):
         raise Refusal("", repr(given), "a seed set, a count or whole numbers")
     if isinstance(given, int | np.integer):

@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ValidationError
-
 from engine.calendar import BarCalendar
 from engine.errors import Refusal
 from engine.files import FileStore, Root, as_files
 from engine.jobs.progress import ProgressCallback
-from engine.jobs.settings import RareEvents, Record, Until, settings_refusal
+from engine.jobs.settings import RareEvents, Record, Until
 from engine.jobs.space import MODEL_PREFIX
 from engine.market_data import MarketData
 from engine.studies.definition import StudyDefinition
@@ -189,9 +187,9 @@ class Study:
             "workers": workers,
         }
         try:
-            self.definition = StudyDefinition.model_validate(content)
-        except ValidationError as error:
-            raise as_in_python(settings_refusal(error, StudyDefinition)) from None
+            self.definition = StudyDefinition.of(content)
+        except Refusal as refusal:
+            raise as_in_python(refusal) from None
         self.live = Live(
             source=source,
             strategy=None if isinstance(strategy, str) else strategy,

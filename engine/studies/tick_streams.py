@@ -7,10 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from engine.errors import Refusal
-from engine.jobs.settings import settings_refusal
 from engine.sources import Historical
 from engine.strategies.strategy import Strategy
 from engine.studies.definition import StudyDefinition
@@ -90,10 +87,7 @@ def on_ticks(
             "strategy", f"{strategy.name}, which hears no ticks", "a strategy with on_tick"
         )
     terms: Mapping[str, Any] = {k: v for k, v in definition.ticks.items() if k not in _PLACE}
-    try:
-        settings = TickSettings.model_validate(dict(terms))
-    except ValidationError as error:
-        raise settings_refusal(error, TickSettings).within("ticks") from None
+    settings = TickSettings.of(terms, "ticks")
     if not isinstance(stream, TickSource):
         check_tick(stream, settings.tick)
     return engine.on(stream, settings)

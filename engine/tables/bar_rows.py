@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from engine.errors import Refusal, shorten
 from engine.tables.column_spellings import sole_owner
@@ -168,12 +167,7 @@ def told_layout(layout: Mapping[str, Any]) -> Layout:
     Refusal
         If a key is unknown, or its value not allowed.
     """
-    try:
-        return Layout.model_validate(dict(layout))
-    except ValidationError as error:
-        place = error.errors()[0]["loc"]
-        found = f"{place[0]}: {layout[str(place[0])]!r}"
-        raise Refusal("layout", found, f"values of {', '.join(Layout.model_fields)}") from None
+    return Layout.of(layout, "layout")
 
 
 def _own_column(raw: RawTable, name: str) -> pl.Series:

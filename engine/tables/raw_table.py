@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 if TYPE_CHECKING:
     import polars as pl
+from pydantic import Field
+
+from engine.settings import SettingsGroup
 
 __all__ = ["Layout", "RawTable"]
 
 
-class Layout(BaseModel):
+class Layout(SettingsGroup):
     """How to read a raw table; fields that are None are guessed from the table.
 
     Parameters
@@ -34,9 +35,7 @@ class Layout(BaseModel):
         Whether prices such as ``110'165`` are points and 32nds, and not thousands.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default={})
     timezone: str | None = None
     stamp: Literal["open", "end"] | None = None
     date_format: str | None = None

@@ -97,7 +97,7 @@ def backtest_ticks(
     cls = get_strategy(strategy) if isinstance(strategy, str) else strategy
     stream = stream_of(cls, ticks)
     if not isinstance(settings, TickSettings):
-        settings = TickSettings.model_validate(dict(settings or {}))
+        settings = TickSettings.of(settings or {}, "settings")
     check_tick(stream, settings.tick)
     execution = execution or Execution()
     rows = encoded(cls, parameters or {})

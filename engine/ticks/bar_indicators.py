@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from engine.compiled import code_hash
@@ -12,14 +13,13 @@ from engine.strategies.indicator import Indicator
 from engine.strategies.indicator_code import check_fill, plain_fill, users_fill
 from engine.strategies.parameters import Int, Parameter
 from engine.strategies.user_functions import compiled_function
-from engine.ticks.indicators import TickIndicator, span_of
+from engine.ticks.indicators import PLAN, TickIndicator, span_of
 
 __all__ = ["OnBars"]
 
 _FIELDS: Final = ("open", "high", "low", "close", "volume")
 # Numbers of the bar that is open stand behind the value.
 _OPEN: Final = 1
-_KEPT: Final = _OPEN + len(_FIELDS)
 #: Bars that are kept for each that the first value needs: what came before them weighs less than a
 #: millionth in an average that never forgets.
 _TIMES: Final = 16
@@ -36,7 +36,8 @@ class OnBars(TickIndicator):
     Parameters
     ----------
     indicator : Indicator
-        Of numbers and of fields of the bars, such as ``SMA(20)`` or one of your own.
+        Of fields of the bars and of numbers or parameters of the strategy, such as ``SMA(20)`` or
+        one of your own.
     interval : str
         Length of a bar, such as ``"1m"``; bars begin at whole multiples of it UTC.
     output : str, optional
@@ -47,7 +48,7 @@ class OnBars(TickIndicator):
     Raises
     ------
     Refusal
-        If the indicator takes a strategy's parameters, or reads what no bar of ticks has.
+        If the indicator reads what no bar of ticks has.
 
     Examples
     --------
@@ -66,16 +67,14 @@ class OnBars(TickIndicator):
     10.5
     """
 
+    # Its value and the bar that is open.
+    start = (math.nan,) * (_OPEN + len(_FIELDS))
+
     def __init__(
         self, indicator: Indicator, interval: str, *, output: str | None = None, symbol: int = 0
     ) -> None:
         super().__init__(symbol)
         kind = type(indicator)
-        for value in indicator.arguments:
-            if isinstance(value, Parameter):
-                raise Refusal(
-                    "indicator", f"the parameter {value.name} in {kind.__name__}", "numbers"
-                )
         reads = indicator.reads if indicator.reads_fields else ()
         if not reads or not set(reads) <= set(_FIELDS):
             raise Refusal(
@@ -88,62 +87,83 @@ class OnBars(TickIndicator):
             raise Refusal("output", repr(output), ", ".join(kind.outputs))
         check_fill(kind)
         self.span = span_of(interval, "interval")
-        values = tuple(
-            float(value) for value in indicator.arguments if not isinstance(value, Parameter)
-        )
-        before = indicator.bars_before(values)
-        self._kind, self._values, self._reads, self._output = kind, values, reads, output
-        self._bars = _TIMES * (before + 1)
-        self._before = before
-        rows = len(reads) + len(kind.outputs)
-        self.start = (math.nan,) * (_KEPT + rows * self._bars)
+        self._indicator, self._reads, self._output = indicator, reads, output
+        self._arguments = indicator.arguments
 
     @property
     def told_of_ticks(self) -> str:
         """Name and arguments, and the code of one that is the user's own."""
-        own = users_fill(self._kind)
-        told = (self._kind.__name__, self._values, self._reads, self._output, self._bars)
+        kind = type(self._indicator)
+        own = users_fill(kind)
+        values = [v.name if isinstance(v, Parameter) else v for v in self._arguments]
+        told = (kind.__name__, values, self._reads, self._output, _TIMES)
         code = "" if own is None else code_hash(own)
         return f"OnBars({told}, {self.span:g}, {self.symbol}){code}"
 
-    @property
-    def moved_by(self) -> Any:
-        """What moves it with an event."""
-        fill = users_fill(self._kind)
+    def plan(self, parameters: Mapping[str, float]) -> tuple[int, tuple[int, ...]]:
+        """Return the numbers of the bars that are kept; how many bars, and how many none is of."""
+        kind = type(self._indicator)
+        values = self._indicator.values_of(parameters)
+        for known, value in zip(kind.parameters.values(), values, strict=True):
+            if not known.accepts(value):
+                raise Refusal(f"{kind.__name__}.{known.name}", f"{value:g}", known.allowed)
+        before = self._indicator.bars_before(values)
+        bars = _TIMES * (before + 1)
+        series = len(self._reads) + len(kind.outputs)
+        return series * bars, (bars, before)
+
+    def moved_by(self, parameters: Sequence[str]) -> Any:
+        """Return what moves it with an event."""
+        kind = type(self._indicator)
+        fill = users_fill(kind)
         scope: dict[str, Any] = {
-            **{"fill": hook(plain_fill(self._kind)) if fill is None else compiled_function(fill)},
-            **{"grown": _grown, "close_bar": _close_bar, "nan": math.nan},
+            **{"fill": hook(plain_fill(kind)) if fill is None else compiled_function(fill)},
+            **{"grown": _grown, "open_bar": _open_bar, "close_bar": _close_bar, "nan": math.nan},
         }
-        bars, place = self._bars, _KEPT
-        series, pushed = [], []
-        for name in self._reads:
-            series.append(f"s.state[base + {place} : base + {place} + count]")
-            field = _OPEN + _FIELDS.index(name)
-            pushed.append(f"        close_bar(s, base + {place}, base + {field}, count, {bars})")
-            place += bars
-        declared = zip(self._kind.parameters.values(), self._values, strict=True)
-        numbers = [repr(int(v) if isinstance(p, Int) else v) for p, v in declared]
-        outputs = []
-        for name in self._kind.outputs:
-            outputs.append(f"s.state[base + {place} : base + {place} + count]")
-            if name == self._output:
-                taken = f"s.state[base + {place} + count - 1]"
-            place += bars
+        reads, outputs = len(self._reads), len(kind.outputs)
+        series = [
+            f"s.state[kept + {row} * bars : kept + {row} * bars + count]"
+            for row in range(reads + outputs)
+        ]
+        pushed = [
+            f"        close_bar(s, kept + {row} * bars, base + {_OPEN + _FIELDS.index(name)}, "
+            "count, bars)"
+            for row, name in enumerate(self._reads)
+        ]
+        declared = zip(kind.parameters.values(), self._arguments, strict=True)
+        numbers = [_number(known, value, parameters) for known, value in declared]
+        given = [*series[:reads], *numbers, *series[reads:]]
+        row = reads + kind.outputs.index(self._output)
         lines = [
-            "def step(s, t, base, span, option):",
+            "def step(s, t, base, span, option, p):",
             "    if grown(s, t, base, span):",
+            f"        kept = s.whole_state[base + {PLAN}]",
+            f"        bars = s.whole_state[base + {PLAN + 1}]",
+            f"        before = s.whole_state[base + {PLAN + 2}]",
             "        count = s.whole_state[base + 1]",
             *pushed,
-            f"        count = min(count + 1, {bars})",
+            "        count = min(count + 1, bars)",
             "        s.whole_state[base + 1] = count",
-            f"        s.state[base + {place - bars * len(outputs)} : base + {place}] = nan",
-            f"        fill({', '.join([*series, *numbers, *outputs])})",
-            f"        s.state[base] = {taken} if count > {self._before} else nan",
+            f"        s.state[kept + {reads} * bars : kept + {reads + outputs} * bars] = nan",
+            f"        fill({', '.join(given)})",
+            f"        last = s.state[kept + {row} * bars + count - 1]",
+            "        s.state[base] = last if count > before else nan",
             "        open_bar(s, t, base)",
         ]
-        scope["open_bar"] = _open_bar
         exec("\n".join(lines), scope)
         return hook(scope["step"])
+
+
+def _number(known: Parameter, value: float | Parameter, parameters: Sequence[str]) -> str:
+    """Return how compiled code reads an argument: a number, or a parameter of the strategy."""
+    kind = "int" if isinstance(known, Int) else "float"
+    if isinstance(value, Parameter):
+        if value.name not in parameters:
+            raise Refusal(
+                "indicator", f"{known.name} = a parameter of another class", ", ".join(parameters)
+            )
+        return f"{kind}(p[{parameters.index(value.name)}])"
+    return repr(int(value) if kind == "int" else value)
 
 
 @part

@@ -40,7 +40,7 @@ _OFFERED: Final = {
     "spread": f"{_ASK} - {_BID}",
     "trade": f"mc_s.trade_price[:{_N}] == mc_s.trade_price[:{_N}]",
     **{f"trade_{name}": f"mc_s.trade_{name}[:{_N}]" for name in ("price", "size", "side")},
-    "time": f"mc_s.heard[:{_N}]",
+    "time": f"mc_s.heard[:{_N}] + mc_s.times[{at.FEED}]",
     "stamp": f"mc_s.stamps[:{_N}]",
 }
 
@@ -115,7 +115,7 @@ def compile_batch(cls: type[Strategy], symbol_count: int, decode: Any, refresh: 
         p = decode(floats_at(encoded, parameter_count))
         rows = floats_at(values, row_count * room)
         for event in range(first, end):
-            refresh(s, event)
+            refresh(s, event, p)
             note(s, rows, room, event)
         filled = floats_at(target, end)
         filled[:] = at.NO_TARGET

@@ -58,7 +58,7 @@ class BatchRun:
         chunk : TickChunk
             The block.
         heard : ndarray of int64, shape (events,)
-            When its events are heard of.
+            When its events are heard of, as `Feed.heard` says it.
         frames : ndarray of int64, shape (sets, width)
             Of the simulations; they name other events afterwards.
         encoded : ndarray of float64, shape (sets, parameters)

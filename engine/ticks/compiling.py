@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.compiled.intrinsics import seldom
 from engine.compiled.kernel import kernel
@@ -16,16 +17,22 @@ from engine.strategies.strategy import Strategy
 from engine.strategies.user_functions import namespace_of
 from engine.ticks import layout as at
 from engine.ticks.batch_form import BatchCalls, compile_batch, follow_target, is_batch
-from engine.ticks.hearing import catch_up, concerns, hear, leave_at, show
-from engine.ticks.indicators import indicators_of, starting_numbers
+from engine.ticks.handles import touch_of_event
+from engine.ticks.hearing import catch_up, concerns, hear, leave_at, next_concern, show
+from engine.ticks.indicators import indicators_of, planned, starting_numbers
 from engine.ticks.linked import exchange_calls
-from engine.ticks.rewriting import check_indicators, rewrite_tick_hook
+from engine.ticks.rewriting import check_indicators, reads_worth, rewrite_tick_hook
 from engine.ticks.state import desk_at
 
 __all__ = ["TickLoop", "compile_ticks", "initial_state"]
 
 # Orders sent, filled and sent anew between two events: more means that it would never end.
 _MOST_TURNS: Final = 1_000_000
+# After some events in a row that concern no order the next one that does is looked for ahead, among
+# twice as many events each time.
+_CALM: Final = 3
+_LEAST_AHEAD: Final = 8
+_MOST_DOUBLED: Final = 6
 
 
 class TickLoop(NamedTuple):
@@ -80,6 +87,8 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
     clock, meet, serve = exchange_calls()
     refresh = _refreshing(cls, symbol_count)
     one = symbol_count == 1
+    # What a hook reads of the event it is told of stands in the event itself.
+    shows = reads_worth(cls) or not one
     if is_batch(cls):
         batch = compile_batch(cls, symbol_count, decode, refresh)
         # Indicators have moved when targets were computed.
@@ -93,54 +102,69 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
         state = load_state(s)
         if counts[at.STARTED] == 0:
             counts[at.STARTED] = 1
-            counts[at.NOW] = s.heard[0]
+            counts[at.NOW] = s.heard[0] + s.times[at.FEED]
             state = on_start(-1, s, p, (), (), state)
-        heard = counts[at.LOCAL]
+        heard, delay = counts[at.LOCAL], s.times[at.FEED]
         fill_room = s.fills.shape[0]
         most_rows = fill_room - 8 * at.ORDER_ROOM if fill_room > 0 else at.NEVER
         # Of one symbol the touch is shown once it is looked at, not with every event.
         shown = first - 1
-        for event in range(first, end + ends):
+        event, last = first, end + ends - 1
+        calm = turns = 0
+        while event <= last:
             if seldom(max(counts[at.TAPED], counts[at.LOGGED]) > most_rows):
                 if one:
                     catch_up(s, shown, event - 1)
                 leave_at(s, event, heard)
                 save_state(s, state)
                 return event
+            # The exchange has nothing to do before this event but with what is due.
+            stop = event
+            if one and calm >= _CALM:
+                ahead = _LEAST_AHEAD << min(calm - _CALM, _MOST_DOUBLED)
+                stop = next_concern(s, event, min(event + ahead, last))
             # Of a whole number without a sign nobody asks whether it counts from the end.
-            stamp = s.stamps[np.uint64(event)] if event < end else s.stamps[end - 1] + 1
-            turns = 0
-            while True:
-                wakes = s.heard[np.uint64(heard)] if heard < event else at.NEVER
-                due = counts[at.NEXT_DUE]
-                if seldom((due < stamp) & (due <= wakes)):
-                    if one:
-                        shown = catch_up(s, shown, event - 1)
-                    answer = serve(frame)
-                    if answer >= 0:
-                        state = on_fill(answer, s, p, (), (), state)
-                    turns += 1
-                    if turns > _MOST_TURNS:
-                        counts[at.STATUS] = at.ENDLESS
-                        return -1 - at.ENDLESS
-                else:
-                    if wakes >= stamp:
-                        break
-                    hear(s, heard, 0 if one else s.symbol[heard])
-                    refresh(s, heard)
-                    state = on_tick(heard, s, p, (), (), state)
-                    heard += 1
-            if event < end:
+            stamp = s.stamps[np.uint64(stop)] if stop < end else s.stamps[end - 1] + 1
+            while heard < stop:
+                wakes = s.heard[np.uint64(heard)] + delay
+                if wakes >= min(stamp, counts[at.NEXT_DUE]):
+                    break
+                hear(s, heard, wakes)
+                if shows:
+                    show(s, s.heard_touch, heard, 0 if one else s.symbol[heard])
+                refresh(s, heard, p)
+                state = on_tick(heard, s, p, touch_of_event(s, heard), (), state)
+                heard += 1
+            due = counts[at.NEXT_DUE]
+            if seldom(due < stamp):
+                before = event
+                while event < stop and s.stamps[np.uint64(event)] <= due:
+                    event += 1
+                turns = 1 if event > before else turns + 1
+                if turns > _MOST_TURNS:
+                    counts[at.STATUS] = at.ENDLESS
+                    return -1 - at.ENDLESS
+                if one:
+                    shown = catch_up(s, shown, event - 1)
+                answer = serve(frame)
+                if answer >= 0:
+                    state = on_fill(answer, s, p, (), (), state)
+                calm = 0
+                continue
+            calm += 1
+            if stop < end:
                 if seldom(stamp >= counts[at.NEXT_CLOCK]):
                     if one:
-                        shown = catch_up(s, shown, event - 1)
+                        shown = catch_up(s, shown, stop - 1)
                     clock(frame, stamp)
-                if counts[at.LIVE_COUNT] > 0 and seldom(concerns(s, event)):
+                if counts[at.LIVE_COUNT] > 0 and seldom(concerns(s, stop)):
                     if one:
-                        shown = catch_up(s, shown, event - 1)
-                    meet(frame, event)
+                        shown = catch_up(s, shown, stop - 1)
+                    meet(frame, stop)
+                    calm = 0
                 if not one:
-                    show(s, s.touch, event, s.symbol[event])
+                    show(s, s.touch, stop, s.symbol[stop])
+            event, turns = stop + 1, 0
         if one:
             catch_up(s, shown, end - 1)
         leave_at(s, end, heard)
@@ -167,31 +191,55 @@ def _make_loop(cls: type[Strategy], symbol_count: int) -> TickLoop:
     return TickLoop(advance, advance_raising, batch)
 
 
-def initial_state(cls: type[Strategy]) -> tuple[Any, Any]:
-    """Return the declared values of a strategy's state: fractions, whole numbers beside them."""
+def initial_state(
+    cls: type[Strategy], rows: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the numbers of a strategy before the first event: its state, and its indicators'.
+
+    Parameters
+    ----------
+    cls : type
+        The strategy.
+    rows : ndarray of float64, shape (sets, parameters)
+        Encoded.
+
+    Returns
+    -------
+    fractions : ndarray of float64, shape (sets, places)
+        Those that are fractions; a place is one number.
+    whole : ndarray of int64, shape (sets, places)
+        Those that are whole numbers, a stamp for one.
+    """
     values = list(cls.state.values())
-    whole = [isinstance(value, int) for value in values]
-    fractions = np.array([0.0 if w else v for v, w in zip(values, whole, strict=True)], np.float64)
-    numbers = np.array([v if w else 0 for v, w in zip(values, whole, strict=True)], np.int64)
     behind = starting_numbers(cls)
-    return np.append(fractions, behind), np.append(numbers, np.zeros(len(behind), np.int64))
+    begun = len(values) + len(behind)
+    room, plans = planned(cls, rows, begun)
+    fractions = np.full((len(rows), room), np.nan)
+    whole = np.zeros((len(rows), room), dtype=np.int64)
+    fractions[:, len(values) : begun] = behind
+    for place, value in enumerate(values):
+        is_whole = isinstance(value, int)
+        fractions[:, place], whole[:, place] = (0.0, value) if is_whole else (value, 0)
+    for number, place, value in plans:
+        whole[number, place] = value
+    return fractions, whole
 
 
 @part
-def _no_refresh(s: Any, t: int) -> None:
+def _no_refresh(s: Any, t: int, p: Any) -> None:
     return
 
 
 def _refreshing(cls: type[Strategy], symbol_count: int) -> Any:
     """Return what moves the indicators of a strategy with an event."""
     scope: dict[str, Any] = {}
-    lines = []
+    lines, names = [], list(cls.parameters)
     for number, (indicator, place) in enumerate(indicators_of(cls).values()):
-        scope[f"step_{number}"] = indicator.moved_by
-        told = f"s, t, {place}, {indicator.span!r}, {indicator.option}"
+        scope[f"step_{number}"] = indicator.moved_by(names)
+        told = f"s, t, {place}, {indicator.span!r}, {indicator.option}, p"
         asked = f"s.symbol[t] == {indicator.symbol}" if symbol_count > 1 else indicator.symbol == 0
         lines.append(f"    if {asked}: step_{number}({told})")
-    exec("def refresh(s, t):\n" + ("\n".join(lines) or "    pass"), scope)
+    exec("def refresh(s, t, p):\n" + ("\n".join(lines) or "    pass"), scope)
     return hook(scope["refresh"])
 
 

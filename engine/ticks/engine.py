@@ -11,7 +11,9 @@ from engine.execution.metric_groups import all_metrics, asked_metrics, group_ver
 from engine.execution.metric_names import EXCURSIONS
 from engine.execution.settings import Execution
 from engine.strategies.strategy import Strategy
+from engine.ticks.bars import BAR_SPAN
 from engine.ticks.chunk import TickStream
+from engine.ticks.metrics import marks_in
 from engine.ticks.prepared import PreparedTicks
 from engine.ticks.realism import TickSource
 from engine.ticks.settings import TickSettings
@@ -86,6 +88,10 @@ class TickEngine:
     def asked_metrics(self, asked: Sequence[str], field: str) -> tuple[str, ...]:
         """Return the metrics that groups and metrics by name come to."""
         return asked_metrics(asked, field)
+
+    def returns_in(self, steps: int) -> int:
+        """Return the returns of a simulation: from mark to mark, whatever the bars are."""
+        return marks_in(steps * BAR_SPAN)
 
     def group_versions(self, metrics: Sequence[str]) -> dict[str, int]:
         """Return the versions of the groups that some metrics belong to."""

@@ -31,16 +31,17 @@ class Feed:
         self._seed, self._path = seed, path
         self.events = 0
         self.latest = -at.NEVER
-        self._room = np.empty(0, dtype=np.int64)
+        #: What is still to be added to what `heard` returns: a delay that is fixed.
+        self.delay = self._least if self._kind == at.CONSTANT else 0
 
     def heard(self, chunk: TickChunk) -> NDArray[np.int64]:
-        """Return when the events of the next chunk are heard of.
+        """Return when the events of the next chunk are heard of, less `delay`.
 
         Returns
         -------
         ndarray of int64, shape (events,)
-            Nanoseconds since 1970-01-01 UTC by the exchange's clock, never falling; the next
-            call may write over it.
+            Nanoseconds since 1970-01-01 UTC by the exchange's clock, never falling; the stamps of
+            the chunk themselves where the delay is fixed.
 
         Raises
         ------
@@ -49,10 +50,9 @@ class Feed:
             before it happened.
         """
         if self._kind == at.CONSTANT:
-            if len(self._room) < len(chunk):
-                self._room = np.empty(len(chunk), dtype=np.int64)
-            found = np.add(chunk.stamps, self._least, out=self._room[: len(chunk)])
-        elif self._kind == at.OF_DATA:
+            self.events += len(chunk)
+            return chunk.stamps
+        if self._kind == at.OF_DATA:
             found = _recorded(chunk, self.events)
         else:
             found = np.empty(len(chunk), dtype=np.int64)
@@ -65,7 +65,7 @@ class Feed:
                 self.events,
                 found,
             )
-        if self._kind != at.CONSTANT and len(found):
+        if len(found):
             found[0] = max(found[0], self.latest)
             np.maximum.accumulate(found, out=found)
             self.latest = int(found[-1])

@@ -46,59 +46,79 @@ __all__ = [
     "tick_trade_price",
     "tick_trade_side",
     "tick_trade_size",
+    "touch_of_event",
+    "touch_of_symbol",
 ]
 
-# --- the tick: of an event, or of another symbol as last heard of ---------------------------
+# --- a touch: of the event as a tuple, or of another symbol as last heard of --------------------
+
+
+@part
+def touch_of_event(s: Any, t: int) -> tuple[float, float, float, float]:
+    """Return the touch of an event, in the order of `layout`."""
+    place = np.uint64(t)
+    return s.bid[place], s.ask[place], s.bid_size[place], s.ask_size[place]
+
+
+@part
+def touch_of_symbol(s: Any, symbol: int) -> tuple[float, float, float, float]:
+    """Return the touch of a symbol as last heard of."""
+    touch = s.heard_touch
+    bid, ask = touch[symbol, at.BID], touch[symbol, at.ASK]
+    return bid, ask, touch[symbol, at.BID_SIZE], touch[symbol, at.ASK_SIZE]
+
+
+@part
+def tick_bid(touch: Any) -> float:
+    """Best bid."""
+    return float(touch[at.BID])
+
+
+@part
+def tick_ask(touch: Any) -> float:
+    """Best ask."""
+    return float(touch[at.ASK])
+
+
+@part
+def tick_bid_size(touch: Any) -> float:
+    """Units displayed at the bid."""
+    return float(touch[at.BID_SIZE])
+
+
+@part
+def tick_ask_size(touch: Any) -> float:
+    """Units displayed at the ask."""
+    return float(touch[at.ASK_SIZE])
+
+
+@part
+def tick_mid(touch: Any) -> float:
+    """Middle of the touch."""
+    return float(0.5 * (touch[at.BID] + touch[at.ASK]))
+
+
+@part
+def tick_microprice(touch: Any) -> float:
+    """Touch weighted by the sizes of the other side."""
+    bid, ask = touch[at.BID], touch[at.ASK]
+    bid_size, ask_size = touch[at.BID_SIZE], touch[at.ASK_SIZE]
+    return float((bid * ask_size + ask * bid_size) / (bid_size + ask_size))
+
+
+@part
+def tick_spread(touch: Any) -> float:
+    """Ask less bid."""
+    return float(touch[at.ASK] - touch[at.BID])
+
+
+# --- the event that a hook is told of -----------------------------------------------------------
 
 
 @part
 def symbol_of_tick(s: Any, t: int) -> int:
     """Return the symbol of the event that a hook is told of."""
     return int(s.symbol[t])
-
-
-@part
-def tick_bid(s: Any, t: int, symbol: int) -> float:
-    """Best bid."""
-    return float(s.heard_touch[symbol, at.BID])
-
-
-@part
-def tick_ask(s: Any, t: int, symbol: int) -> float:
-    """Best ask."""
-    return float(s.heard_touch[symbol, at.ASK])
-
-
-@part
-def tick_bid_size(s: Any, t: int, symbol: int) -> float:
-    """Units displayed at the bid."""
-    return float(s.heard_touch[symbol, at.BID_SIZE])
-
-
-@part
-def tick_ask_size(s: Any, t: int, symbol: int) -> float:
-    """Units displayed at the ask."""
-    return float(s.heard_touch[symbol, at.ASK_SIZE])
-
-
-@part
-def tick_mid(s: Any, t: int, symbol: int) -> float:
-    """Middle of the touch."""
-    return float(0.5 * (s.heard_touch[symbol, at.BID] + s.heard_touch[symbol, at.ASK]))
-
-
-@part
-def tick_microprice(s: Any, t: int, symbol: int) -> float:
-    """Touch weighted by the sizes of the other side."""
-    bid_size, ask_size = s.heard_touch[symbol, at.BID_SIZE], s.heard_touch[symbol, at.ASK_SIZE]
-    bid, ask = s.heard_touch[symbol, at.BID], s.heard_touch[symbol, at.ASK]
-    return float((bid * ask_size + ask * bid_size) / (bid_size + ask_size))
-
-
-@part
-def tick_spread(s: Any, t: int, symbol: int) -> float:
-    """Ask less bid."""
-    return float(s.heard_touch[symbol, at.ASK] - s.heard_touch[symbol, at.BID])
 
 
 @part

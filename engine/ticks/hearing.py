@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,43 @@ from engine.ticks.accounts import trade_units
 from engine.ticks.exchange import arrive, expire
 from engine.ticks.messages import set_due
 
-__all__ = ["catch_up", "concerns", "hear", "leave_at", "serve", "show"]
+__all__ = ["catch_up", "concerns", "hear", "leave_at", "next_concern", "serve", "show"]
+
+# Events between two looks at whether one of them was it.
+_AT_ONCE: Final = 64
 
 
 @part
-def hear(s: Any, event: int, symbol: int) -> None:
-    """Let the strategy hear of an event of the feed."""
-    counts, place = s.counts, np.uint64(event)
-    counts[at.NOW] = s.heard[place]
-    counts[at.FEED_NOW] = s.heard[place] - s.stamps[place]
-    show(s, s.heard_touch, event, symbol)
+def hear(s: Any, event: int, wakes: int) -> None:
+    """Let the strategy hear of an event of the feed at a time."""
+    counts = s.counts
+    counts[at.NOW] = wakes
+    counts[at.FEED_NOW] = wakes - s.stamps[np.uint64(event)]
+
+
+@part
+def next_concern(s: Any, first: int, end: int) -> int:
+    """Return the first event that may move or fill an order, or at which the clock is due.
+
+    As far as prices tell: it is one of `first` to `end`, the latter where none before it does.
+    """
+    event = first
+    if s.counts[at.LIVE_COUNT] == 0:
+        until = s.counts[at.NEXT_CLOCK]
+        while event < end and s.stamps[np.uint64(event)] < until:
+            event += 1
+        return event
+    while event < end:
+        # Several are compared at once, and where one of them stops it is looked for alone.
+        until, found = min(event + _AT_ONCE, end), 0
+        for place in range(event, until):
+            found |= int(_stops(s, np.uint64(place)))
+        if found != 0:
+            break
+        event = until
+    while event < end and not _stops(s, np.uint64(event)):
+        event += 1
+    return event
 
 
 @part
@@ -45,6 +72,19 @@ def concerns(s: Any, event: int) -> bool:
     if not (ask > buys and bid < sells):
         return True
     return bool(price <= buys or price >= sells)
+
+
+@part
+def _stops(s: Any, place: Any) -> bool:
+    """Whether an event concerns an order or the clock; without a branch, so for several at once."""
+    numbers, bid, ask, price = s.numbers, s.bid[place], s.ask[place], s.trade_price[place]
+    buys, sells = numbers[at.BUY_EDGE], numbers[at.SELL_EDGE]
+    stays = (bid == numbers[at.BUY_AT]) & (s.bid_size[place] >= numbers[at.BUY_LEAST])
+    moves = not ((bid > numbers[at.BUY_BEHIND]) | stays)
+    stays = (ask == numbers[at.SELL_AT]) & (s.ask_size[place] >= numbers[at.SELL_LEAST])
+    moves |= not ((ask < numbers[at.SELL_BEHIND]) | stays)
+    fills = (not ((ask > buys) & (bid < sells))) | (price <= buys) | (price >= sells)
+    return bool(moves | fills | (s.stamps[place] >= s.counts[at.NEXT_CLOCK]))
 
 
 @part

@@ -7,9 +7,11 @@ the first of them is its value. Spans are of the time at which events happened.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.compiled.elementary import exp
 from engine.errors import Refusal
@@ -20,17 +22,21 @@ from engine.ticks.durations import nanoseconds_of
 __all__ = [
     "EWMA",
     "OFI",
+    "PLAN",
     "VWAP",
     "Imbalance",
     "RealisedVolatility",
     "TickIndicator",
     "indicators_of",
+    "planned",
     "span_of",
     "starting_numbers",
 ]
 
 _LOG_2: Final = 0.6931471805599453
 _YEAR: Final = 365.25 * 86_400.0
+#: Where among the whole numbers of an indicator its plan stands; those before are its own.
+PLAN: Final = 2
 _PRICES: Final = ("mid", "microprice", "spread")
 
 
@@ -57,10 +63,32 @@ class TickIndicator:
             raise Refusal("symbol", str(symbol), "0 or more")
         self.symbol = symbol
 
-    @property
-    def moved_by(self) -> Any:
-        """What moves it with an event: a piece of ``(s, t, base, span, option)``."""
+    def moved_by(self, parameters: Sequence[str]) -> Any:
+        """Return what moves it with an event: a piece of ``(s, t, base, span, option, p)``.
+
+        Parameters
+        ----------
+        parameters : sequence of str
+            Names of the strategy's parameters, in the order of ``p``.
+        """
         return type(self).step
+
+    def plan(self, parameters: Mapping[str, float]) -> tuple[int, tuple[int, ...]]:
+        """Return what one parameter set asks for.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float
+            Of the strategy, encoded.
+
+        Returns
+        -------
+        int
+            Numbers that it keeps beside those it begins with.
+        tuple of int
+            What compiled code is told: behind where those begin, in whole numbers of its place.
+        """
+        return 0, ()
 
     @property
     def told_of_ticks(self) -> str:
@@ -77,7 +105,7 @@ def _faded(s: Any, t: int, base: int, span: float) -> float:
 
 
 @part
-def _average(s: Any, t: int, base: int, span: float, option: int) -> None:
+def _average(s: Any, t: int, base: int, span: float, option: int, p: Any) -> None:
     bid, ask = s.bid[t], s.ask[t]
     price = 0.5 * (bid + ask)
     if option == 1:
@@ -92,7 +120,7 @@ def _average(s: Any, t: int, base: int, span: float, option: int) -> None:
 
 
 @part
-def _flow(s: Any, t: int, base: int, span: float, option: int) -> None:
+def _flow(s: Any, t: int, base: int, span: float, option: int, p: Any) -> None:
     bid, ask, bid_size, ask_size = s.bid[t], s.ask[t], s.bid_size[t], s.ask_size[t]
     if math.isnan(bid) or math.isnan(ask):
         return
@@ -116,13 +144,13 @@ def _flow(s: Any, t: int, base: int, span: float, option: int) -> None:
 
 
 @part
-def _imbalance(s: Any, t: int, base: int, span: float, option: int) -> None:
+def _imbalance(s: Any, t: int, base: int, span: float, option: int, p: Any) -> None:
     shown = s.bid_size[t] + s.ask_size[t]
     s.state[base] = (s.bid_size[t] - s.ask_size[t]) / shown
 
 
 @part
-def _mean_price(s: Any, t: int, base: int, span: float, option: int) -> None:
+def _mean_price(s: Any, t: int, base: int, span: float, option: int, p: Any) -> None:
     if math.isnan(s.trade_price[t]):
         return
     interval = s.stamps[t] // int(span)
@@ -135,7 +163,7 @@ def _mean_price(s: Any, t: int, base: int, span: float, option: int) -> None:
 
 
 @part
-def _volatility(s: Any, t: int, base: int, span: float, option: int) -> None:
+def _volatility(s: Any, t: int, base: int, span: float, option: int, p: Any) -> None:
     mid = 0.5 * (s.bid[t] + s.ask[t])
     if math.isnan(mid):
         return
@@ -263,6 +291,41 @@ def starting_numbers(cls: type[Strategy]) -> np.ndarray[Any, np.dtype[np.float64
     """Return what stands behind the state of a strategy before the first event."""
     values = [value for indicator, _ in indicators_of(cls).values() for value in indicator.start]
     return np.array(values, dtype=np.float64)
+
+
+def planned(
+    cls: type[Strategy], rows: NDArray[np.float64], first: int
+) -> tuple[int, list[tuple[int, int, int]]]:
+    """Return what the indicators of parameter sets keep beside the numbers they begin with.
+
+    Parameters
+    ----------
+    cls : type
+        The strategy.
+    rows : ndarray of float64, shape (sets, parameters)
+        Encoded.
+    first : int
+        The first place behind the numbers that every set has.
+
+    Returns
+    -------
+    int
+        The first place behind all: that of the set with the most.
+    list of tuple of int
+        Set, place and value of whole numbers that compiled code is told: where the numbers of an
+        indicator begin, and what else it plans.
+    """
+    plans, most = [], first
+    for number, row in enumerate(rows.tolist()):
+        parameters = dict(zip(cls.parameters, row, strict=True))
+        begin = first
+        for indicator, place in indicators_of(cls).values():
+            count, told = indicator.plan(parameters)
+            if told:
+                plans += [(number, place + PLAN + i, v) for i, v in enumerate((begin, *told))]
+            begin += count
+        most = max(most, begin)
+    return most, plans
 
 
 def span_of(text: object, field: str) -> float:

@@ -128,7 +128,9 @@ QUEUE: Final = 7
 POWER: Final = 8
 SEED: Final = 9
 PATH: Final = 10
-TIMES_WIDTH: Final = 11
+#: What is added to the times of `heard`: the delay of the feed where it is fixed.
+FEED: Final = 11
+TIMES_WIDTH: Final = 12
 CONSTANT: Final = 0
 OF_DATA: Final = 1
 DRAWN: Final = 2

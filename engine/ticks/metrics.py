@@ -21,7 +21,7 @@ from engine.execution.tick_metric_names import METRICS
 from engine.ticks import layout as at
 from engine.ticks.state import Desks
 
-__all__ = ["TickMeasures", "no_ticks", "ticks_of"]
+__all__ = ["TickMeasures", "marks_in", "no_ticks", "ticks_of"]
 
 GROUP: Final = "ticks"
 _COUNT: Final = len(METRICS)
@@ -82,6 +82,30 @@ class TickMeasures:
         if self._own_at >= 0:
             out[self._own_at :] = ticks_of(desks, number)
         return out
+
+
+def marks_in(span: int) -> int:
+    """Return how often equity is marked.
+
+    Parameters
+    ----------
+    span : int
+        Nanoseconds from the first event to the last.
+
+    Returns
+    -------
+    int
+        Every second and at the end; with twice as long an interval wherever these were too many.
+
+    Examples
+    --------
+    >>> marks_in(180 * 10**9), marks_in(3_000 * 10**9)
+    (180, 1500)
+    """
+    interval = at.NANOSECONDS
+    while span > interval * at.MOST_MARKS:
+        interval *= 2
+    return -(-span // interval)
 
 
 def ticks_of(desks: Desks, number: int) -> NDArray[np.float64]:

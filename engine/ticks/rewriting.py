@@ -20,7 +20,7 @@ from engine.ticks import handles, ordering
 from engine.ticks.indicators import indicators_of
 from engine.ticks.layout import TIMES_IN_FORCE
 
-__all__ = ["check_indicators", "rewrite_tick_hook"]
+__all__ = ["check_indicators", "reads_worth", "rewrite_tick_hook"]
 
 _OFFERED: Final = {
     handle: tuple(name for name in names if name.startswith(f"{handle}_"))
@@ -30,16 +30,15 @@ _OFFERED: Final = {
     )
 }
 #: What has a value of its own for each symbol, and is not of the event alone.
-_OF_SYMBOLS: Final = frozenset(
-    ("bid", "ask", "bid_size", "ask_size", "mid", "microprice", "spread", "position")
-)
+_OF_TOUCH: Final = frozenset(("bid", "ask", "bid_size", "ask_size", "mid", "microprice", "spread"))
+_WORTH: Final = ("equity", "unrealised")
 _TRADE: Final = ("price", "size", "side")
 
 
 def rewrite_tick_hook(
     cls: type[Strategy], name: str, *, symbol_count: int, namespace: dict[str, Any]
 ) -> Callable[..., Any]:
-    """Return a hook as a function ``(t, simulation, parameters, values, rows, state) -> state``.
+    """Return a hook as a function ``(t, simulation, parameters, touch, rows, state) -> state``.
 
     Parameters
     ----------
@@ -108,7 +107,12 @@ class _TickRewriter(HookRewriter):
             if handle == "order" and f"order_{name}" in _OFFERED["order"]:
                 raise self.hook.error(node, f"order.{name} is called, as in order.{name}(...)")
             raise self.hook.error(node, f"found {handle}.{name}, allowed {', '.join(offered)}")
-        made = call(f"mc_{handle}_{name}", load("mc_s"), load("mc_t"), symbol)
+        arguments = [load("mc_s"), load("mc_t"), symbol]
+        if handle == "tick" and name in _OF_TOUCH:
+            arguments = [load("mc_r")]
+            if self.symbol_count > 1 and self._is_indexed(node):
+                arguments = [call("mc_touch_of_symbol", load("mc_s"), symbol)]
+        made = call(f"mc_{handle}_{name}", *arguments)
         return ast.copy_location(made, node)
 
     def _named(self, node: ast.Attribute) -> tuple[str, str, ast.expr] | None:
@@ -121,10 +125,14 @@ class _TickRewriter(HookRewriter):
         handle = self.handle(node.value)
         if handle is None:
             return None
-        of_symbol = isinstance(node.value, ast.Subscript) and handle[0] == "tick"
-        if of_symbol and node.attr not in _OF_SYMBOLS:
+        of_symbol = handle[0] == "tick" and self._is_indexed(node)
+        if of_symbol and node.attr not in _OF_TOUCH:
             raise self.hook.error(node, f"tick.{node.attr} is of the event: write it plainly")
         return handle[0], node.attr, handle[1]
+
+    def _is_indexed(self, node: ast.Attribute) -> bool:
+        """Whether a symbol is named, as in ``tick[1].bid``."""
+        return isinstance(node.value, ast.Subscript)
 
     def self_attribute(self, node: ast.Attribute) -> ast.AST:
         """Return what ``self.name`` stands for: an indicator's value, or as of bars."""
@@ -158,6 +166,15 @@ class _TickRewriter(HookRewriter):
                 )
                 return ast.copy_location(made, node)
         return super().visit_Call(node)
+
+
+def reads_worth(cls: type[Strategy]) -> bool:
+    """Return whether a hook asks what the account is worth: by the touch as last heard of."""
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in _WORTH
+        for function in cls.hooks().values()
+        for node in ast.walk(HookText(function).definition())
+    )
 
 
 def check_indicators(cls: type[Strategy]) -> None:

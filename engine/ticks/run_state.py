@@ -19,6 +19,8 @@ __all__ = ["RunState"]
 _DESK: Final = "desk_"
 _CHUNK: Final = "chunk_"
 _BATCH: Final = "batch_"
+# What its arrays mean: one of another form is not gone on from.
+_FORM: Final = 2
 # Settings, which a run has anyway.
 _GIVEN: Final = ("rules", "times")
 
@@ -42,7 +44,7 @@ class RunState:
     waiting : TickChunk, optional
         Events that were not heard of yet.
     waiting_heard : ndarray of int64, shape (events,)
-        When they are.
+        When they are, less the delay of a feed that is fixed.
     waiting_targets : ndarray of float64, shape (simulations, events)
         What the batch form wants to hold at them; of no events without it.
     batch : dict of str to ndarray
@@ -73,7 +75,7 @@ class RunState:
         np.savez_compressed(
             content,
             failed=self.failed,
-            place=np.array([self.events, self.heard_last, int(self.ended)], np.int64),
+            place=np.array([_FORM, self.events, self.heard_last, int(self.ended)], np.int64),
             waiting_heard=self.waiting_heard,
             waiting_targets=self.waiting_targets,
             **arrays,
@@ -115,7 +117,9 @@ class RunState:
             waiting = None
             if _CHUNK + "stamps" in found:
                 waiting = TickChunk(*(found[_CHUNK + name] for name in CHUNK_COLUMNS))
-            events, heard_last, ended = found["place"].tolist()
+            form, events, heard_last, ended = found["place"].tolist()
+            if form != _FORM:
+                raise ValueError(f"form {form}")
             batch = {n[len(_BATCH) :]: a for n, a in found.items() if n.startswith(_BATCH)}
             return cls(
                 Desks(**desks), found["failed"], events, heard_last, bool(ended), waiting,

@@ -24,11 +24,12 @@ from engine.ticks.keeping import RunKeeper
 from engine.ticks.linked import close_at
 from engine.ticks.run_state import RunState
 from engine.ticks.settings import TickSettings, rules_of, times_of
-from engine.ticks.state import keep_chunk, new_desks, point_at
+from engine.ticks.state import keep_chunk, new_desks, point_at, rows_at
 
 __all__ = ["TickRun"]
 
-# Events, when they are heard of, and what the batch form of each set wants to hold at them.
+# Events, when they are heard of as the feed says it, and what the batch form of each set wants to
+# hold at them.
 _Waiting = tuple[TickChunk, NDArray[np.int64], NDArray[np.float64]]
 
 # Events that all sets read before the next ones: they stay in the cache of a core.
@@ -78,18 +79,18 @@ class TickRun:
         # Sets without parameters need an address all the same.
         self._encoded = np.zeros((len(parameters), max(parameters.shape[1], 1)))
         self._encoded[:, : parameters.shape[1]] = parameters
-        fractions, whole = initial_state(cls)
+        fractions, whole = initial_state(cls, self.parameters)
         self.desks = new_desks(
             rules_of(settings, cash),
             times_of(settings, seed, path),
             simulations=len(parameters),
             symbol_count=len(symbols),
-            states=len(fractions),
+            states=fractions.shape[1],
             fill_room=_FIRST_FILLS if record_fills else 0,
         )
-        self.desks.state[:, : len(fractions)] = fractions
-        self.desks.whole_state[:, : len(whole)] = whole
-        self._frames = self.desks.frames()
+        self.desks.state[:, : fractions.shape[1]] = fractions
+        self.desks.whole_state[:, : whole.shape[1]] = whole
+        self._use_desks()
         self._feed = Feed(settings.latency.feed, seed, path)
         self._pending: _Waiting | None = None
         self._batch = BatchRun(cls, len(parameters)) if self._loop.batch is not None else None
@@ -143,7 +144,7 @@ class TickRun:
         """
         state = RunState.from_bytes(content, self.desks)
         self.desks, self.failed = state.desks, state.failed
-        self._frames = self.desks.frames()
+        self._use_desks()
         self.events, self.ended = state.events, state.ended
         self._feed.events, self._feed.latest = state.events, state.heard_last
         self._pending = None
@@ -167,7 +168,8 @@ class TickRun:
         if self._pending is not None:
             waiting, waiting_heard, waiting_targets = self._pending
             # Once an event is later than all that wait, these have been heard of.
-            begin = int(np.searchsorted(chunk.stamps, waiting_heard[-1], side="right")) + 1
+            latest = waiting_heard[-1] + self._feed.delay
+            begin = int(np.searchsorted(chunk.stamps, latest, side="right")) + 1
             begin = min(begin, len(chunk))
             bridge = joined_ticks(waiting, chunk.part(0, begin))
             bridge_heard = np.concatenate([waiting_heard, heard[:begin]])
@@ -260,12 +262,16 @@ class TickRun:
         stamps[-1:] = counts[at.LAST_STAMP]
         return pl.DataFrame({"stamp": stamps, "equity": self.desks.curve[number, :marks].copy()})
 
+    def _use_desks(self) -> None:
+        self._frames = self.desks.frames()
+        self._places = list(zip(rows_at(self._frames), rows_at(self._encoded), strict=True))
+
     def _close(self) -> None:
         """Value what is left at the last touch, as the last mark."""
         desks = self.desks
         for number in np.flatnonzero(self.failed == at.OK).tolist():
             mark = int(desks.counts[number, at.MARKS])
-            worth = close_at(self._frames[number].ctypes.data)
+            worth = close_at(self._places[number][0])
             desks.curve[number, mark] = worth
             desks.counts[number, at.MARKS] = mark + 1
             if not np.isfinite(worth):
@@ -296,15 +302,14 @@ class TickRun:
         if end == begin:
             return told
         # Heard of before the last event, and no later than the event before it.
-        before_last = int(np.searchsorted(heard[: end - 1], chunk.stamps[end - 1], side="left"))
+        sent = chunk.stamps[end - 1] - self._feed.delay
+        before_last = int(np.searchsorted(heard[: end - 1], sent, side="left"))
         return max(before_last, told)
 
     def _advance(self, number: int, first: int, end: int, closing: int) -> None:
         target = end + closing
         while True:
-            frame = self._frames[number].ctypes.data
-            encoded = self._encoded[number].ctypes.data
-            first = self._kernel(frame, encoded, first, end, closing)
+            first = self._kernel(*self._places[number], first, end, closing)
             if first < 0:
                 self.failed[number] = -1 - first
                 return

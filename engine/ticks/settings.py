@@ -7,9 +7,10 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from engine.errors import Refusal
+from engine.settings import SettingsGroup
 from engine.ticks import layout as at
 from engine.ticks.durations import nanoseconds_of
 
@@ -26,11 +27,7 @@ __all__ = [
 _LONGEST: Final = 3_600 * at.NANOSECONDS
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DrawnDelay(_Group):
+class DrawnDelay(SettingsGroup):
     """A delay by chance, of the seed: the least one and an exponential number beside it.
 
     Parameters
@@ -51,7 +48,7 @@ class DrawnDelay(_Group):
         return value
 
 
-class Latency(_Group):
+class Latency(SettingsGroup):
     """How long messages take.
 
     Parameters
@@ -82,7 +79,7 @@ class Latency(_Group):
         return value
 
 
-class Funding(_Group):
+class Funding(SettingsGroup):
     """What a perpetual contract pays between those who hold it.
 
     Parameters
@@ -104,7 +101,7 @@ class Funding(_Group):
         return value
 
 
-class TickSettings(_Group):
+class TickSettings(SettingsGroup):
     """How orders on ticks are sent, filled, paid and valued.
 
     Parameters
@@ -201,6 +198,8 @@ def times_of(settings: TickSettings, seed: int = 0, path: int = 0) -> NDArray[np
         (at.RESPONSE, settings.latency.response),
     ):
         made[first : first + 3] = encode_delay(delay)
+    least, kind, _ = encode_delay(settings.latency.feed)
+    made[at.FEED] = least if kind == at.CONSTANT else 0
     if settings.funding is not None:
         made[at.FUNDING_EVERY] = nanoseconds_of(settings.funding.every, "funding.every")
     made[at.QUEUE], made[at.POWER] = at.QUEUES[settings.queue], settings.queue_power

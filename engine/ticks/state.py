@@ -12,7 +12,7 @@ from engine.compiled.framed_record import Entry, Layout, framed_record
 from engine.ticks import layout as at
 from engine.ticks.chunk import TickChunk
 
-__all__ = ["RECORDED", "Desks", "desk_at", "keep_chunk", "new_desks", "point_at"]
+__all__ = ["RECORDED", "Desks", "desk_at", "keep_chunk", "new_desks", "point_at", "rows_at"]
 
 # What of a chunk compiled code reads, in the order of the frame.
 _OF_CHUNK: Final = (
@@ -65,12 +65,11 @@ class Desks:
 
     def frames(self) -> NDArray[np.int64]:
         """Return a frame for each simulation; the arrays must outlive them."""
-        names = [field.name for field in fields(self)]
+        arrays = [getattr(self, field.name) for field in fields(self)]
+        strides = np.array([array.strides[0] for array in arrays])
         made = np.zeros((len(self), _FRAME_WIDTH), dtype=np.int64)
-        for place, name in enumerate(names):
-            array = getattr(self, name)
-            stride = array.strides[0]
-            made[:, place] = array.ctypes.data + stride * np.arange(len(self))
+        rows = np.arange(len(self))[:, np.newaxis]
+        made[:, : len(arrays)] = [_address(array) for array in arrays] + strides * rows
         made[:, _SYMBOLS] = self.touch.shape[1]
         made[:, _STATE_ROOM] = self.state.shape[1]
         made[:, _FILL_ROOM] = self.fills.shape[1]
@@ -164,12 +163,10 @@ def point_at(
         *(chunk.trade_price, chunk.trade_size),
         *(chunk.trade_side, chunk.symbol),
     )
-    # The attribute `ctypes` would make an object for each array.
-    frames[:, _CHUNK : _CHUNK + len(arrays)] = [
-        array.__array_interface__["data"][0] for array in arrays
-    ]
-    rows = targets.strides[0] * np.arange(len(frames))
-    frames[:, _CHUNK + len(arrays)] = targets.ctypes.data + rows
+    frames[:, _CHUNK : _CHUNK + len(arrays)] = [_address(array) for array in arrays]
+    if targets.size:
+        rows = targets.strides[0] * np.arange(len(frames))
+        frames[:, _CHUNK + len(arrays)] = _address(targets) + rows
     frames[:, _EVENTS] = len(chunk)
     return (*arrays, targets)
 
@@ -179,6 +176,18 @@ def keep_chunk(frames: NDArray[np.int64], anew: NDArray[np.int64]) -> None:
     anew[:, _CHUNK:_SYMBOLS] = frames[:, _CHUNK:_SYMBOLS]
     anew[:, _EVENTS] = frames[:, _EVENTS]
     frames[:] = anew
+
+
+def rows_at(array: NDArray[Any]) -> list[int]:
+    """Return the address of each row of an array, which must outlive them."""
+    first, step = _address(array), array.strides[0]
+    return [first + step * row for row in range(len(array))]
+
+
+def _address(array: NDArray[Any]) -> int:
+    # The attribute `ctypes` would make an object for each array.
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 _ARRAYS: Final = len(fields(Desks))

@@ -102,7 +102,7 @@ def run_experiment(
     try:
         content = read_yaml_file(path)
         if isinstance(content, Mapping) and is_experiment(content):
-            asked = ExperimentFile.read(content)
+            asked = ExperimentFile.of(content)
             threads = asked.optimization.parallel_workers
             workers = workers or (str(threads) if threads else None)
             search, name = asked.search(project, path.parent), asked.experiment_name
@@ -175,7 +175,7 @@ def run_quick_experiment(
             "objective": objective,
         },
     }
-    search = ExperimentFile.read(content).search(project, Path())
+    search = ExperimentFile.of(content).search(project, Path())
     text = yaml.safe_dump(content, sort_keys=False)
     return run_search(
         project, search, name, text, out=out, replace=replace, workers=workers, progress=progress

@@ -33,7 +33,7 @@ def paper_limits(**settings: Any) -> Limits:
     from engine.paper import Limits
 
     try:
-        return Limits(**settings)
+        return Limits.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])

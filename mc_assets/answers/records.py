@@ -34,6 +34,7 @@ _SCHEMA: Final = pl.Schema(
         "error": pl.String(),
         "ended": pl.Datetime("us", "UTC"),
         "world": pl.String(),
+        "fingerprint": pl.String(),
         "id": pl.String(),
     }
 )
@@ -56,7 +57,7 @@ def list_runs(project: Project, study: str | None = None) -> pl.DataFrame:
         made), ``state`` (as it is now: ``queued``, ``running``, ``finished``, ``failed``,
         ``stopped``, ``killed``, ``lost``), ``done`` and ``of`` (simulations), ``failed``,
         ``cells`` (of the whole study), ``seconds``, ``who``, ``error``, ``ended``, ``world``,
-        ``id``.
+        ``fingerprint`` (of what was asked), ``id``.
     """
     from engine.jobs.record import read_records
 
@@ -91,5 +92,5 @@ def _row(records: list[JobRecord]) -> tuple[object, ...]:
         next((record.error for record in records if record.error), None),
         None if running else max(ends),
         # Blocks come and go on; the first names the run from its beginning on.
-        *(last.world, first.id),
+        *(last.world, last.fingerprint, first.id),
     )

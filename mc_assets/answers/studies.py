@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -72,8 +73,17 @@ class StudyEntry:
         }
 
 
-def list_studies(project: Project) -> list[StudyEntry]:
+def list_studies(
+    project: Project, state_of: Callable[[str], StudyState] | None = None
+) -> list[StudyEntry]:
     """List the study files by name; one that cannot be read hides no other.
+
+    Parameters
+    ----------
+    project : Project
+        Where they lie.
+    state_of : callable, optional
+        Says how far a study is, by default `study_state`; who lists often may keep what it says.
 
     Raises
     ------
@@ -93,7 +103,8 @@ def list_studies(project: Project) -> list[StudyEntry]:
         except ValueError as error:
             entries.append(StudyEntry(name, path, StudyState("unreadable"), str(error)))
         else:
-            state = study_state(project, definition.name)
+            own = definition.name
+            state = study_state(project, own) if state_of is None else state_of(own)
             entries.append(StudyEntry(name, path, state, definition.description))
     return entries
 

@@ -211,15 +211,9 @@ def _checked(project: Project, content: dict[str, Any]) -> StudyDefinition:
 
 
 def _validated(content: dict[str, Any]) -> StudyDefinition:
-    from pydantic import ValidationError
-
-    from engine.jobs.settings import settings_refusal
     from engine.studies import StudyDefinition
 
-    try:
-        return StudyDefinition.model_validate(content)
-    except ValidationError as error:
-        raise settings_refusal(error, StudyDefinition) from None
+    return StudyDefinition.of(content)
 
 
 def _without_files(definition: StudyDefinition, stored: StudyDefinition | None) -> None:

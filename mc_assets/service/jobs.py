@@ -18,7 +18,17 @@ from mc_assets.service.asked import project_relative
 if TYPE_CHECKING:
     from engine.jobs.record import JobRecord
 
-__all__ = ["ENDED", "Job", "JobPage", "State", "find_job", "job_events", "job_page", "record_of"]
+__all__ = [
+    "ENDED",
+    "Job",
+    "JobPage",
+    "State",
+    "event_id",
+    "find_job",
+    "job_events",
+    "job_page",
+    "record_of",
+]
 
 #: What a job may be.
 State = Literal["queued", "running", "finished", "failed", "stopped", "killed", "lost"]
@@ -137,6 +147,11 @@ def job_page(
     return JobPage(jobs=page, next=page[-1].id if more else None)
 
 
+def event_id(job: Job) -> str:
+    """Return the id of the event that tells a job as it is: its state, and how far it is."""
+    return f"{job.state}-{job.done}-{job.of}"
+
+
 async def job_events(project: Project, job: str, last: str | None) -> AsyncIterator[dict[str, Any]]:
     """Yield what happens to a job, from where a reader was: progress, and how it ends.
 
@@ -155,7 +170,7 @@ async def job_events(project: Project, job: str, last: str | None) -> AsyncItera
     told, heard = last, time.monotonic()
     while True:
         found = await run_in_threadpool(find_job, project, job)
-        name = f"{found.state}-{found.done}-{found.of}"
+        name = event_id(found)
         if name != told:
             kind = "end" if found.state in ENDED else "progress"
             yield {"event": kind, "id": name, "data": found.model_dump(mode="json")}

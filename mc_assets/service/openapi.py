@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -18,16 +17,13 @@ _EVENT: Final = (
 
 
 def describe(app: FastAPI) -> None:
-    """Let an application describe itself, its examples filled in, once it is asked."""
-    plain: Callable[[], dict[str, Any]] = app.openapi
-    made: list[dict[str, Any]] = []
+    """Let an application describe itself, its examples filled in.
 
-    def openapi() -> dict[str, Any]:
-        if not made:
-            made.append(_completed(plain()))
-        return made[0]
-
-    app.openapi = openapi  # type: ignore[method-assign]
+    The description is made now. FastAPI builds its routes with it; with the first request, those of
+    two applications would be built at once in two threads, out of the same declarations.
+    """
+    document = _completed(app.openapi())
+    app.openapi = lambda: document  # type: ignore[method-assign]
 
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:

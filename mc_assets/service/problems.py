@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from engine.errors import Refusal
@@ -101,7 +101,9 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
 
 
-def _http(request: Request, error: Any) -> JSONResponse:
+def _http(request: Request, error: Any) -> Response:
+    if error.status_code == HTTPStatus.NO_CONTENT:
+        return Response(status_code=error.status_code)
     return problem(request, error.status_code, str(error.detail), dict(error.headers or {}))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
@@ -16,10 +16,7 @@ from mc_assets.service.callers import Reader
 from mc_assets.service.problems import PROBLEMS
 from mc_assets.service.requests import SqlRequest
 from mc_assets.service.service import service_of
-from mc_assets.service.tables import TABLE, Page, Paging, answer_table
-
-if TYPE_CHECKING:
-    import polars as pl
+from mc_assets.service.tables import TABLE, Page, Paging, answer_frame
 
 __all__ = ["router"]
 
@@ -46,7 +43,7 @@ def get_series(request: Request, caller: Reader, paging: _Pages) -> Response:
     """List the configured series, and what is stored of each."""
     from mc_assets.answers.bars import list_series
 
-    return _table(request, paging, list_series(service_of(request).project))
+    return answer_frame(request, paging, list_series(service_of(request).project))
 
 
 @router.get("/v1/data/series/{series}/bars", responses=TABLE, tags=["data"])
@@ -64,7 +61,7 @@ def get_bars(
     if start is not None and end is not None and end <= start:
         raise Refusal("end", str(end), f"a day after {start}")
     bars = stored_bars(service_of(request).project, series, start, end)
-    return _table(request, paging, bars, {"series": series})
+    return answer_frame(request, paging, bars, {"series": series})
 
 
 @router.get("/v1/data/calibrations", responses=TABLE, tags=["data"])
@@ -84,7 +81,7 @@ def get_calibrations(
 
     project = service_of(request).project
     asked = calibrations_through_time if history else stored_calibrations
-    return _table(request, paging, asked(project, series or ()))
+    return answer_frame(request, paging, asked(project, series or ()))
 
 
 @router.get("/v1/ledger", responses=TABLE, tags=["analysis"])
@@ -101,7 +98,7 @@ def get_ledger(
 
     found = list_trials(service_of(request).project, family)
     table = found.families if family is None else found.trials
-    return _table(request, paging, table, {"archived": found.archived})
+    return answer_frame(request, paging, table, {"archived": found.archived})
 
 
 @router.get("/v1/analysis/panel", responses=TABLE, tags=["analysis"])
@@ -109,7 +106,9 @@ def get_panel(request: Request, caller: Reader, paging: _Pages) -> Response:
     """Read the stored panels: one grid in every world that a history allows."""
     from mc_assets.answers.tables import ask_tables
 
-    return _table(request, paging, ask_tables(service_of(request).project, "SELECT * FROM panel"))
+    return answer_frame(
+        request, paging, ask_tables(service_of(request).project, "SELECT * FROM panel")
+    )
 
 
 @router.get("/v1/paper", responses=TABLE, tags=["analysis"])
@@ -117,7 +116,7 @@ def get_paper(request: Request, caller: Reader, paging: _Pages) -> Response:
     """Read what paper sessions measured beside their simulations, bar after bar."""
     from mc_assets.answers.paper import paper_comparisons
 
-    return _table(request, paging, paper_comparisons(service_of(request).project))
+    return answer_frame(request, paging, paper_comparisons(service_of(request).project))
 
 
 @router.get("/v1/tables", tags=["sql"])
@@ -139,30 +138,3 @@ def ask_sql(request: Request, asked: SqlRequest, caller: Reader) -> Rows:
     bounded = bounded_rows(found, asked.limit)
     damages = [project_relative(project, sentence) for sentence in left_out(project)]
     return Rows(rows=bounded.rows, complete=bounded.complete, left_out=damages)
-
-
-def _table(
-    request: Request, paging: Paging, frame: pl.DataFrame, about: dict[str, Any] | None = None
-) -> Response:
-    """Answer with a table that is at hand; what decides it are its rows."""
-    import hashlib
-
-    digest = hashlib.sha256(str(frame.schema).encode())
-    digest.update(_hashed(frame))
-    return answer_table(
-        request,
-        paging,
-        digest.hexdigest(),
-        lambda offset, count: frame.slice(offset, count),
-        about,
-    )
-
-
-def _hashed(frame: pl.DataFrame) -> bytes:
-    import io
-
-    import polars as pl
-
-    buffer = io.BytesIO()
-    frame.rechunk().write_ipc_stream(buffer, compat_level=pl.CompatLevel.oldest())
-    return buffer.getvalue()

@@ -17,9 +17,11 @@ from mc_assets.service.asked import (
 from mc_assets.service.callers import Caller, Reader, Runner
 from mc_assets.service.cancelling import cancel_job
 from mc_assets.service.jobs import (
+    ENDED,
     Job,
     JobPage,
     State,
+    event_id,
     find_job,
     job_events,
     job_page,
@@ -151,9 +153,18 @@ def get_job(request: Request, job: _Id, caller: Reader) -> Job:
     return find_job(service_of(request).project, job)
 
 
-def _on_record(request: Request, job: _Id) -> None:
-    """Refuse a job that is not there, while the answer has not begun."""
-    record_of(service_of(request).project, job)
+_Last = Annotated[str | None, Header(max_length=80, description="Id of the last event that came.")]
+
+
+def _following(request: Request, job: _Id, last_event_id: _Last = None) -> None:
+    """Refuse what cannot be followed, while the answer has not begun.
+
+    A browser's `EventSource` connects again after every end, until it is told 204.
+    """
+    project = service_of(request).project
+    found = find_job(project, job)
+    if found.state in ENDED and last_event_id == event_id(found):
+        raise HTTPException(204)
 
 
 @router.get(
@@ -166,10 +177,8 @@ async def follow_job(
     request: Request,
     job: _Id,
     caller: Reader,
-    there: Annotated[None, Depends(_on_record)],
-    last_event_id: Annotated[
-        str | None, Header(max_length=80, description="Id of the last event that came.")
-    ] = None,
+    there: Annotated[None, Depends(_following)],
+    last_event_id: _Last = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job by server-sent events: `progress`, then `end`. `Last-Event-ID` resumes."""
     project = service_of(request).project

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from engine.errors import Refusal
 from mc_assets.service.asked import plain_name
 from mc_assets.service.callers import Reader
+from mc_assets.service.kept_answers import KeptAnswer
 from mc_assets.service.opened import Opened
 from mc_assets.service.problems import PROBLEMS
 from mc_assets.service.replaying import replay
 from mc_assets.service.service import service_of
-from mc_assets.service.tables import TABLE, Page, Paging, answer_table, etag_of
+from mc_assets.service.tables import (
+    TABLE,
+    AskedTable,
+    Page,
+    Paging,
+    answer_frame,
+    answer_table,
+    etag_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import polars as pl
+
+    from engine.results import Comparison
 
 __all__ = ["Study", "router"]
 
@@ -43,6 +56,8 @@ _Pages = Annotated[Paging, Depends(Page)]
 
 # Pictures that need nothing but stored rows.
 _PICTURES: Final = ("fan", "pnl", "drawdown", "sensitivity", "heatmap", "convergence")
+# Where results have their rows.
+_LAZY: Final = {"simulations": "lazy", "trades": "trades_lazy", "equity": "equity_lazy"}
 
 
 class StudyState(BaseModel):
@@ -67,9 +82,9 @@ def list_all_studies(request: Request, caller: Reader) -> Studies:
     """List studies, with how far each is."""
     from engine.files import as_files
     from engine.results.load import stored_studies
-    from mc_assets.answers.studies import list_studies, study_state
+    from mc_assets.answers.studies import list_studies
 
-    project = service_of(request).project
+    project, state_of = service_of(request).project, service_of(request).opened.state
     found = [
         StudyState(
             name=entry.name,
@@ -79,12 +94,12 @@ def list_all_studies(request: Request, caller: Reader) -> Studies:
             description=entry.description if entry.state.word != "unreadable" else "",
             stored=True,
         )
-        for entry in (list_studies(project) if project.studies.is_dir() else [])
+        for entry in (list_studies(project, state_of) if project.studies.is_dir() else [])
     ]
     names = {entry.name for entry in found}
     for name in stored_studies(as_files(project.data)):
         if name not in names:
-            state = study_state(project, name)
+            state = state_of(name)
             found.append(
                 StudyState(
                     name=name,
@@ -99,9 +114,9 @@ def list_all_studies(request: Request, caller: Reader) -> Studies:
 
 
 @router.get("/v1/studies/{study}", tags=["studies"])
-def get_study(request: Request, study: Study, caller: Reader) -> dict[str, Any]:
+async def get_study(request: Request, study: Study, caller: Reader) -> dict[str, Any]:
     """Say what a study's results are of: source, strategy, parameters, lineage."""
-    opened = _opened(request, study)
+    opened = await _opened(request, study)
     summary = opened.results.summary
     return opened.about | {
         "description": summary.description,
@@ -119,7 +134,7 @@ def get_study(request: Request, study: Study, caller: Reader) -> dict[str, Any]:
 
 
 @router.get("/v1/analysis/statistics", responses=TABLE, tags=["analysis"])
-def get_statistics(
+async def get_statistics(
     request: Request,
     study: _Asked,
     caller: Reader,
@@ -141,13 +156,13 @@ def get_statistics(
         paths = Paths(results.seeds, results.resampled)
         return with_all_errors(*study_tables(results, paths, names=names))
 
-    return _derived(request, study, paging, f"statistics {sorted(name or ())}", made)
+    return await _derived(request, study, paging, f"statistics {sorted(name or ())}", made)
 
 
 @router.get("/v1/studies/{study}/warnings", responses=TABLE, tags=["studies"])
-def get_warnings(request: Request, study: Study, caller: Reader, paging: _Pages) -> Response:
+async def get_warnings(request: Request, study: Study, caller: Reader, paging: _Pages) -> Response:
     """List what should be known before a study's numbers are believed."""
-    return _derived(request, study, paging, "warnings", lambda opened: opened.results.warnings())
+    return await _derived(request, study, paging, "warnings", lambda one: one.results.warnings())
 
 
 @router.get("/v1/analysis/overfitting", responses=TABLE, tags=["analysis"])
@@ -159,16 +174,15 @@ def get_overfitting(
     statistic: _Statistic = "sharpe",
 ) -> Response:
     """Measure the overfitting of the best set, by all trials of the ledger."""
-    project = service_of(request).project
-
-    def made(opened: Opened) -> pl.DataFrame:
-        return opened.results.overfitting(project.data, statistic=statistic)
-
-    return _derived(request, study, paging, f"overfitting {statistic}", made, kept=False)
+    service = service_of(request)
+    opened = service.opened.of(plain_name(study))
+    # Whatever else is tried on the same series changes it, so nothing of it is kept.
+    found = opened.results.overfitting(service.project.data, statistic=statistic)
+    return answer_frame(request, paging, found, opened.about)
 
 
 @router.get("/v1/studies/{study}/simulations", responses=TABLE, tags=["studies"])
-def get_simulations(
+async def get_simulations(
     request: Request,
     study: Study,
     caller: Reader,
@@ -176,8 +190,7 @@ def get_simulations(
     parameter_set: Annotated[int | None, Query(ge=0, description="Only of this set.")] = None,
 ) -> Response:
     """List simulations, a row each, in the order of their numbers."""
-    opened = _opened(request, study)
-    return _rows(request, paging, opened, "simulations", opened.results.lazy, parameter_set)
+    return await _rows(request, study, paging, "simulations", parameter_set)
 
 
 @router.get("/v1/studies/{study}/simulations/{simulation}", tags=["studies"])
@@ -190,12 +203,13 @@ def get_simulation(
     caller: Reader,
 ) -> dict[str, Any]:
     """Run one simulation again, in a process of its own: bars, equity, orders, trades, metrics."""
-    opened = _opened(request, study)
-    return replay(service_of(request).project, study, simulation, opened.manifests)
+    service = service_of(request)
+    opened = service.opened.of(plain_name(study))
+    return replay(service.project, study, simulation, opened.manifests)
 
 
 @router.get("/v1/studies/{study}/trades", responses=TABLE, tags=["studies"])
-def get_trades(
+async def get_trades(
     request: Request,
     study: Study,
     caller: Reader,
@@ -203,12 +217,11 @@ def get_trades(
     parameter_set: Annotated[int | None, Query(ge=0, description="Only of this set.")] = None,
 ) -> Response:
     """List the trades of every simulation, where the study records them."""
-    opened = _opened(request, study)
-    return _rows(request, paging, opened, "trades", opened.results.trades_lazy, parameter_set)
+    return await _rows(request, study, paging, "trades", parameter_set)
 
 
 @router.get("/v1/studies/{study}/equity", responses=TABLE, tags=["studies"])
-def get_equity(
+async def get_equity(
     request: Request,
     study: Study,
     caller: Reader,
@@ -216,12 +229,11 @@ def get_equity(
     parameter_set: Annotated[int | None, Query(ge=0, description="Only of this set.")] = None,
 ) -> Response:
     """List sampled equity curves, where the study records them."""
-    opened = _opened(request, study)
-    return _rows(request, paging, opened, "equity", opened.results.equity_lazy, parameter_set)
+    return await _rows(request, study, paging, "equity", parameter_set)
 
 
 @router.get("/v1/analysis/comparison", responses=TABLE, tags=["analysis"])
-def get_comparison(
+async def get_comparison(
     request: Request,
     caller: Reader,
     paging: _Pages,
@@ -240,11 +252,15 @@ def get_comparison(
     ] = None,
 ) -> Response:
     """Compare two studies: differences with errors, paired where they share paths."""
-    ours, theirs = _opened(request, study), _opened(request, baseline)
-    chosen = theirs.results
-    if baseline_set is not None:
-        chosen = chosen.filter(f"parameter_set = {baseline_set}")
-    found = ours.results.compare(chosen, statistic)
+    ours, theirs = await _opened(request, study), await _opened(request, baseline)
+
+    def compared() -> Comparison:
+        chosen = theirs.results
+        if baseline_set is not None:
+            chosen = chosen.filter(f"parameter_set = {baseline_set}")
+        return ours.results.compare(chosen, statistic)
+
+    found = await run_in_threadpool(compared)
     about = {
         "study": study,
         "baseline": baseline,
@@ -253,13 +269,12 @@ def get_comparison(
         "fingerprint": ours.results.fingerprint,
     }
     of = f"comparison {ours.manifests} {theirs.manifests} {statistic} {baseline_set}"
-    return answer_table(
-        request, paging, of, lambda offset, count: found.table.slice(offset, count), about
-    )
+    asked = AskedTable(request, paging, of, about)
+    return await answer_table(request, asked, found.table.slice)
 
 
 @router.get("/v1/studies/{study}/pictures/{picture}", tags=["studies"])
-def get_picture(
+async def get_picture(
     request: Request,
     study: Study,
     picture: Annotated[str, Path(max_length=20, description="Its name.", examples=["pnl"])],
@@ -270,81 +285,78 @@ def get_picture(
     """Return a picture of the report as the JSON of a Plotly figure."""
     if picture not in _PICTURES:
         raise HTTPException(404, f"picture: found {picture!r}, allowed {', '.join(_PICTURES)}")
-    opened = _opened(request, study)
-    tag = etag_of(opened.manifests, picture, parameter_set, statistic)
+    opened = await _opened(request, study)
+    tag = etag_of(opened.manifests, study, picture, parameter_set, statistic)
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    options: dict[str, Any] = {"parameter_set": parameter_set}
-    if picture in ("sensitivity", "heatmap"):
-        options = {"statistic": statistic}
-    chart = getattr(opened.results.plot, picture)(**options)
-    figure = chart.figure.to_json()
-    content = f'{{"title": {_text(chart.title)}, "note": {_text(chart.note)}, "figure": {figure}}}'
-    return Response(content, media_type="application/json", headers=headers)
+
+    def drawn() -> KeptAnswer:
+        options: dict[str, Any] = {"parameter_set": parameter_set}
+        if picture in ("sensitivity", "heatmap"):
+            options = {"statistic": statistic}
+        chart = getattr(opened.results.plot, picture)(**options)
+        words = f'"title": {json.dumps(chart.title)}, "note": {json.dumps(chart.note)}'
+        content = f'{{{words}, "figure": {chart.figure.to_json()}}}'
+        return KeptAnswer(content.encode(), "application/json", headers)
+
+    return (await service_of(request).answers.of(tag, drawn)).response()
 
 
-def _text(value: str) -> str:
-    import json
-
-    return json.dumps(value)
-
-
-def _opened(request: Request, study: str) -> Opened:
-    return service_of(request).opened.of(plain_name(study))
+async def _opened(request: Request, study: str) -> Opened:
+    """Return a study's results; where they are open already, without a thread."""
+    opened, name = service_of(request).opened, plain_name(study)
+    kept = opened.kept(name)
+    return kept if kept is not None else await run_in_threadpool(opened.of, name)
 
 
-def _derived(
+async def _derived(
     request: Request,
     study: str,
     paging: Paging,
     what: str,
     made: Callable[[Opened], pl.DataFrame],
-    *,
-    kept: bool = True,
 ) -> Response:
     """Answer with a table that follows from results, made once for as long as they stay."""
-    opened = _opened(request, study)
+    opened = await _opened(request, study)
 
     def rows(offset: int, count: int) -> pl.DataFrame:
         table = opened.tables.get(what)
         if table is None:
             table = made(opened)
-            if kept:
-                opened.keep(what, table)
+            opened.keep(what, table)
         return table.slice(offset, count)
 
-    of = f"{what} {opened.manifests}"
-    return answer_table(request, paging, of, rows, opened.about)
+    asked = AskedTable(request, paging, f"{what} {opened.manifests}", opened.about)
+    return await answer_table(request, asked, rows)
 
 
-def _rows(
+async def _rows(
     request: Request,
+    study: str,
     paging: Paging,
-    opened: Opened,
-    what: str,
-    lazy: pl.LazyFrame | None,
+    what: Literal["simulations", "trades", "equity"],
     parameter_set: int | None,
 ) -> Response:
-    import polars as pl
-
-    if lazy is None:
-        raise HTTPException(404, f"{what}: the study did not record them; `record` says what is")
-    sets = opened.results.summary.parameter_sets
+    """Answer with stored rows of simulations."""
+    opened = await _opened(request, study)
+    results = opened.results
+    sets = results.summary.parameter_sets
     if parameter_set is not None and parameter_set >= sets:
         raise Refusal("parameter_set", str(parameter_set), f"0 to {sets - 1}")
-    order = ["simulation", "trade"] if what == "trades" else ["simulation"]
 
     def rows(offset: int, count: int) -> pl.DataFrame:
-        page = f"{what} {parameter_set} {offset} {count}"
-        found = opened.tables.get(page)
-        if found is None:
-            chosen = lazy
-            if parameter_set is not None:
-                chosen = chosen.filter(pl.col("parameter_set") == parameter_set)
-            found = chosen.sort(order).slice(offset, count).collect()
-            opened.keep(page, found)
+        import polars as pl
+
+        lazy = getattr(results, _LAZY[what])
+        if lazy is None:
+            sentence = f"{what}: the study did not record them; `record` says what is"
+            raise HTTPException(404, sentence)
+        if parameter_set is not None:
+            lazy = lazy.filter(pl.col("parameter_set") == parameter_set)
+        order = ["simulation", "trade"] if what == "trades" else ["simulation"]
+        found: pl.DataFrame = lazy.sort(order).slice(offset, count).collect()
         return found
 
     of = f"{what} {parameter_set} {opened.manifests}"
-    return answer_table(request, paging, of, rows, opened.about)
+    return await answer_table(request, AskedTable(request, paging, of, opened.about), rows)

@@ -39,7 +39,7 @@ class Readiness(BaseModel):
 
 
 @router.get("/health")
-def health() -> Health:
+async def health() -> Health:
     """Say that this web worker answers. It takes no key."""
     return Health(status="ok")
 

@@ -8,6 +8,7 @@ from fastapi import Request
 
 from mc_assets.project import Project
 from mc_assets.service.callers import Keyring
+from mc_assets.service.kept_answers import KeptAnswers
 from mc_assets.service.limits import Limiter
 from mc_assets.service.metrics import Metrics
 from mc_assets.service.opened import OpenResults
@@ -36,6 +37,7 @@ class Service:
     limiter: Limiter = field(init=False)
     metrics: Metrics = field(init=False)
     opened: OpenResults = field(init=False)
+    answers: KeptAnswers = field(init=False)
 
     def __post_init__(self) -> None:
         limits = self.settings
@@ -44,6 +46,7 @@ class Service:
         )
         self.metrics = Metrics(self.project)
         self.opened = OpenResults(self.project)
+        self.answers = KeptAnswers()
 
 
 def service_of(request: Request) -> Service:

@@ -7,24 +7,40 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import HTTPException, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from mc_assets.answers.json_values import plain
+from mc_assets.service.kept_answers import KeptAnswer
+from mc_assets.service.service import service_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["ARROW", "PARQUET", "TABLE", "Page", "Paging", "TablePage", "answer_table", "etag_of"]
+__all__ = [
+    "ARROW",
+    "PARQUET",
+    "TABLE",
+    "AskedTable",
+    "Page",
+    "Paging",
+    "TablePage",
+    "answer_frame",
+    "answer_table",
+    "etag_of",
+]
 
 ARROW: Final = "application/vnd.apache.arrow.stream"
 PARQUET: Final = "application/vnd.apache.parquet"
 _JSON: Final = "application/json"
 _MOST_ROWS: Final = 10_000
+
+# Takes an offset and a count; returns so many rows, or those that there are.
+Rows = Callable[[int, int], "pl.DataFrame"]
 
 
 class TablePage(BaseModel):
@@ -76,7 +92,8 @@ class Paging:
     cursor: str | None
 
 
-def _paging(
+# Asynchronous, as it waits for nothing: else each request would queue for a thread.
+async def _paging(
     limit: Annotated[int, Query(ge=1, le=_MOST_ROWS, description="Rows of a page.")] = 1_000,
     cursor: Annotated[
         str | None, Query(max_length=400, description="`next` of the page before.")
@@ -101,14 +118,9 @@ def etag_of(*parts: object) -> str:
     return f'"{digest.hexdigest()[:32]}"'
 
 
-def answer_table(
-    request: Request,
-    paging: Paging,
-    of: str,
-    rows: Callable[[int, int], pl.DataFrame],
-    about: dict[str, Any] | None = None,
-) -> Response:
-    """Answer with a page of a table.
+@dataclass(frozen=True)
+class AskedTable:
+    """A page of a table as a request asks for it.
 
     Parameters
     ----------
@@ -118,8 +130,6 @@ def answer_table(
         Which page.
     of : str
         What decides the rows: the same text, the same rows.
-    rows : callable
-        Takes an offset and a count; returns so many rows, or those that there are.
     about : dict, optional
         What the rows are of.
 
@@ -128,32 +138,99 @@ def answer_table(
     HTTPException
         406 of another format, 410 of a cursor of rows that have changed since, 422 of none.
     """
-    kind = _format(request)
-    version = hashlib.sha256(of.encode()).hexdigest()[:16]
-    offset = _offset(paging.cursor, version)
-    tag = etag_of(of, kind, offset, paging.limit, str(request.url.query))
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
-    if _is_known(request, tag):
-        return Response(status_code=304, headers=headers)
-    frame = rows(offset, paging.limit + 1)
-    following = None
-    if frame.height > paging.limit:
-        following = _cursor(offset + paging.limit, version)
-        frame = frame.head(paging.limit)
-        url = request.url.include_query_params(cursor=following)
-        headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-    if kind == _JSON:
-        content = {"rows": plain(frame), "next": following, "about": plain(about or {})}
-        return JSONResponse(content, headers=headers)
-    return Response(_bytes(frame, kind), media_type=kind, headers=headers)
+
+    request: Request
+    paging: Paging
+    of: str
+    about: dict[str, Any] | None = None
+    kind: str = field(init=False)
+    offset: int = field(init=False)
+    tag: str = field(init=False)
+    _version: str = field(init=False)
+    _about: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "kind", _format(self.request))
+        put(self, "_version", hashlib.sha256(self.of.encode()).hexdigest()[:16])
+        put(self, "offset", _offset(self.paging.cursor, self._version))
+        put(self, "_about", json.dumps(plain(self.about or {}), ensure_ascii=False))
+        url = self.request.url
+        asked = (url.path, url.query, self.kind, self.offset, self.paging.limit)
+        put(self, "tag", etag_of(self.of, self._about, *asked))
+
+    @property
+    def unchanged(self) -> Response | None:
+        """The answer to a client that has the page already; None where it has not."""
+        known = [one.strip() for one in self.request.headers.get("if-none-match", "").split(",")]
+        if self.tag in known or f"W/{self.tag}" in known or known == ["*"]:
+            return Response(status_code=304, headers=self._headers)
+        return None
+
+    def page(self, rows: Rows) -> KeptAnswer:
+        """Return the page.
+
+        Parameters
+        ----------
+        rows : callable
+            Takes an offset and a count; returns so many rows, or those that there are.
+        """
+        frame = rows(self.offset, self.paging.limit + 1)
+        headers, following = self._headers, None
+        if frame.height > self.paging.limit:
+            following = _cursor(self.offset + self.paging.limit, self._version)
+            frame = frame.head(self.paging.limit)
+            url = self.request.url.include_query_params(cursor=following)
+            headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+        if self.kind == _JSON:
+            more = f'"next":{json.dumps(following)},"about":{self._about}'
+            text = f'{{"rows":{frame.write_json()},{more}}}'
+            return KeptAnswer(text.encode(), _JSON, headers)
+        return KeptAnswer(_bytes(frame, self.kind), self.kind, headers)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"ETag": self.tag, "Cache-Control": "no-cache", "Vary": "Accept"}
 
 
-def _is_known(request: Request, tag: str) -> bool:
-    known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
-    return tag in known or f"W/{tag}" in known or known == ["*"]
+async def answer_table(request: Request, asked: AskedTable, rows: Rows) -> Response:
+    """Answer with a page of a table whose rows have yet to be read, from what is kept if it is.
+
+    Parameters
+    ----------
+    request : Request
+        Of the service that keeps answers.
+    asked : AskedTable
+        The page.
+    rows : callable
+        As of `AskedTable.page`; called in a thread.
+    """
+    unchanged = asked.unchanged
+    if unchanged is not None:
+        return unchanged
+    answer = await service_of(request).answers.of(asked.tag, lambda: asked.page(rows))
+    return answer.response()
 
 
-def _format(request: Request) -> Literal["application/json"] | str:
+def answer_frame(
+    request: Request, paging: Paging, frame: pl.DataFrame, about: dict[str, Any] | None = None
+) -> Response:
+    """Answer with a page of a table that is at hand; what decides it are its rows.
+
+    Parameters
+    ----------
+    request, paging, about
+        As of `AskedTable`.
+    frame : polars.DataFrame
+        The whole table.
+    """
+    digest = hashlib.sha256(str(frame.schema).encode())
+    digest.update(_bytes(frame, ARROW))
+    asked = AskedTable(request, paging, digest.hexdigest(), about)
+    return asked.unchanged or asked.page(frame.slice).response()
+
+
+def _format(request: Request) -> str:
     """Return the format that ``Accept`` prefers."""
     best: tuple[float, str] | None = None
     for item in request.headers.get("accept", "*/*").split(","):

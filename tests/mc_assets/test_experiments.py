@@ -199,13 +199,13 @@ def test_an_experiment_on_quotes_says_so(folder: Path, project: Path) -> None:
         "strategy": "ofi",
         "optimization": {"method": "monte_carlo", "samples": 2},
     }
-    search = ExperimentFile.read(content).search(Project.from_environment(), folder)
+    search = ExperimentFile.of(content).search(Project.from_environment(), folder)
     assert search.study.definition.strategy.name == "ofi"
     content["data"] |= {"schema": "bars"}
     with pytest.raises(
         Refusal, match=r"^data.schema: found 'bars' for ofi, which trades on ticks, a"
     ):
-        ExperimentFile.read(content).search(Project.from_environment(), folder)
+        ExperimentFile.of(content).search(Project.from_environment(), folder)
 
 
 @pytest.mark.parametrize(

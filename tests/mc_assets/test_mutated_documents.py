@@ -102,7 +102,7 @@ def _read_experiment(project: Project, file: Path) -> None:
     if not (isinstance(content, dict) and is_experiment(content)):
         raise Refusal("experiment", "something else", "an experiment", file=file)
     try:
-        ExperimentFile.read(content).search(project, file.parent)
+        ExperimentFile.of(content).search(project, file.parent)
     except Refusal as refusal:
         raise refusal.in_file(file) from None
 

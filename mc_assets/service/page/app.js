@@ -32,7 +32,10 @@ async function show() {
   main.replaceChildren(place);
   const shown = view === "study" ? "studies" : view;
   for (const one of document.querySelectorAll("nav a"))
-    if (one.dataset.view === shown) one.setAttribute("aria-current", "page");
+    if (one.dataset.view === shown) {
+      one.setAttribute("aria-current", "page");
+      one.scrollIntoView({ inline: "center", block: "nearest" });  // a phone has no room for all
+    }
     else one.removeAttribute("aria-current");
   document.title = `${rest[0] ?? view} · mc-lab`;
   if (!hasKey()) { askKey(); return; }

@@ -22,7 +22,21 @@ export class Refused extends Error {
   }
 }
 
-async function answered(response) {
+let pending = 0;
+
+// Shows that something is on its way: a line below the header, once it has taken a moment.
+export async function busyWhile(promise) {
+  const main = document.getElementById("main");
+  pending += 1;
+  main.setAttribute("aria-busy", "true");
+  try { return await promise; } finally {
+    pending -= 1;
+    if (!pending) main.removeAttribute("aria-busy");
+  }
+}
+
+async function answered(asked) {
+  const response = await asked;
   const text = await response.text();
   let content = {};
   try { content = text ? JSON.parse(text) : {}; } catch { content = { detail: text }; }
@@ -31,14 +45,14 @@ async function answered(response) {
 }
 
 export async function ask(url, signal) {
-  return answered(await fetch(url, { headers: headers(), signal }));
+  return busyWhile(answered(fetch(url, { headers: headers(), signal })));
 }
 
 export async function send(method, url, body) {
   const json = body === undefined ? {} : { "Content-Type": "application/json" };
-  return answered(await fetch(url, {
+  return busyWhile(answered(fetch(url, {
     method, headers: headers(json), body: body === undefined ? undefined : JSON.stringify(body),
-  }));
+  })));
 }
 
 // Every page of a table, up to a number of rows.
@@ -64,7 +78,7 @@ export async function follow(job, told, signal) {
     try {
       const more = last ? { "Last-Event-ID": last } : {};
       const response = await fetch(`/v1/jobs/${job}/events`, { headers: headers(more), signal });
-      if (!response.ok) return;
+      if (!response.ok || response.status === 204) return;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
       for (;;) {

@@ -10,10 +10,14 @@ const FAR = 3;
 const FEWEST = 5;
 
 // A session is called STUDY-SET; sixteen digits of a set would fill a phone.
-function sessionCell(row) {
+function sessionName(row) {
   const at = row.session.lastIndexOf("-");
-  return [row.session.slice(0, at), element("span", { class: "interval", title: row.session },
-    `set ${row.session.slice(at + 1, at + 9)}`)];
+  return [row.session.slice(0, at), `set ${row.session.slice(at + 1, at + 9)}`];
+}
+
+function sessionCell(row) {
+  const [study, set] = sessionName(row);
+  return [study, element("span", { class: "interval", title: row.session }, set)];
 }
 
 function verdict(row) {
@@ -48,7 +52,7 @@ export async function paperView(main, signal) {
 
   async function show(row) {
     const line = rows.filter((one) => key(one) === key(row) && one.estimate !== null);
-    title.textContent = `${key(row)} after each bar`;
+    title.textContent = `${sessionName(row).join(", ")}: ${TITLES[row.statistic] ?? row.statistic} after each bar`;
     const x = line.map((one) => one.bar);
     await draw(place, { data: [
       ...lineWithBand(x, line.map((one) => one.estimate), line.map((one) => one.ci_low ?? one.estimate),

@@ -7,7 +7,7 @@ import { Table, element, estimateCell, facts, number, word } from "/page/tables.
 const PICTURES = { pnl: "Net P&L", fan: "Equity", drawdown: "Drawdown", sensitivity: "Sensitivity",
   heatmap: "Map", convergence: "Convergence" };
 const TITLES = { mean_net_pnl: "mean net P&L", profit_probability: "profit probability",
-  sharpe: "Sharpe", value_at_risk_95: "95 % VaR", max_drawdown: "max drawdown" };
+  net_pnl: "net P&L", sharpe: "Sharpe", value_at_risk_95: "95 % VaR", max_drawdown: "max drawdown" };
 const SECONDS_BETWEEN_LOOKS = 2;
 
 const at = (study) => `/v1/studies/${encodeURIComponent(study)}`;
@@ -31,7 +31,7 @@ export async function studyView(main, signal, tell, study) {
   const made = element("div");
   main.append(element("h1", {}, study), progress, made);
   const run = element("button", { type: "button", class: "main", onclick: start }, "Run");
-  const state = { table: null, looked: 0, looking: false, fingerprint: null };
+  const state = { table: null, looked: 0, looking: false, again: false };
 
   async function start() {
     run.disabled = true;
@@ -66,7 +66,8 @@ export async function studyView(main, signal, tell, study) {
 
   // Statistics of what has finished: while the study runs they are partial.
   async function look() {
-    if (state.looking) return;
+    // What ended while the last answer was on its way is looked at again.
+    if (state.looking) { state.again = true; return; }
     state.looking = true;
     state.looked = performance.now();
     try {
@@ -77,6 +78,7 @@ export async function studyView(main, signal, tell, study) {
       if (error.status === 404) made.replaceChildren(element("p", { class: "soft" }, "It has no results yet."));
       else if (!signal.aborted) tell(error.message);
     } finally { state.looking = false; }
+    if (state.again) { state.again = false; await look(); }
   }
 
   function show(about, rows) {
@@ -157,7 +159,7 @@ export async function setView(main, signal, tell, study, set) {
   const metrics = ["net_pnl", "max_drawdown", "sharpe", "trades"].filter((name) => about.metrics.includes(name));
   const table = new Table({
     columns: [{ name: "simulation" }, { name: "seed" }, { name: "path" }, { name: "status", text: true },
-      ...(metrics.length ? metrics : about.metrics.slice(0, 4)).map((name) => ({ name }))],
+      ...(metrics.length ? metrics : about.metrics.slice(0, 4)).map((name) => ({ name, title: TITLES[name] }))],
     label: "simulations", sort: metrics.length ? { name: metrics[0], down: true } : null,
     open: (row) => { location.hash = link(study, "simulation", row.simulation); },
   });
@@ -191,7 +193,7 @@ export async function simulationView(main, signal, tell, study, simulation) {
     element("h2", {}, "Equity"), equity, element("h2", {}, "Trades"));
   const table = new Table({
     columns: ["symbol", "units", "entry_bar", "entry_price", "exit_bar", "exit_price", "pnl", "commission"]
-      .map((name) => ({ name, title: name.replace("_", " "), text: name === "symbol" })),
+      .map((name) => ({ name, text: name === "symbol" })),
     label: "trades",
   });
   main.append(table.element);

@@ -19,11 +19,17 @@ export function number(value) {
   return size >= 1 ? value.toFixed(2) : value.toPrecision(3).replace(/\.?0+(e|$)/, "$1");
 }
 
+// A moment, UTC, to the second.
+export function when(text) { return text ? text.replace("T", " ").slice(0, 19) : "–"; }
+
+// A name of the service as people write it.
+export function title(name) { return name.replaceAll("_", " "); }
+
 export function word(state) { return element("span", { class: `word ${state}` }, state); }
 
 export function facts(entries) {
   return element("dl", { class: "cards" }, Object.entries(entries).map(([name, value]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, number(value)))));
+    element("div", {}, element("dt", {}, title(name)), element("dd", {}, number(value)))));
 }
 
 // "fast=5 sharpe>0.2 word": every condition has to hold.
@@ -55,8 +61,10 @@ export class Table {
     this.head = element("tr");
     this.count = element("p", { class: "soft" });
     const table = element("table", { "aria-label": label }, element("thead", {}, this.head), this.body);
+    const counted = columns.findLast((column) => !column.text);
+    const example = [`${columns[0].name}=…`, counted && counted !== columns[0] ? `${counted.name}>0` : ""].join(" ");
     this.search = element("input", {
-      type: "search", placeholder: "Filter: fast=5 sharpe>0.2", "aria-label": `Filter ${label}`,
+      type: "search", placeholder: `Filter: ${example.trim()}`, "aria-label": `Filter ${label}`,
       oninput: () => { this.filter = this.search.value; this.draw(); },
     });
     this.element = element("div", {},
@@ -98,7 +106,7 @@ export class Table {
       const order = own ? (this.sort.down ? "descending" : "ascending") : null;
       return element("th", {
         scope: "col", class: column.text ? "text" : null, "aria-sort": order, "data-name": column.name,
-      }, element("button", { type: "button", onclick: () => this.sortBy(column.name) }, column.title || column.name));
+      }, element("button", { type: "button", onclick: () => this.sortBy(column.name) }, column.title ?? title(column.name)));
     }));
     const focused = this.body.contains(document.activeElement)
       ? [...this.body.children].indexOf(document.activeElement) : -1;
@@ -106,13 +114,13 @@ export class Table {
     this.body.replaceChildren(...shown.map((row) => this.line(row, shown)));
     if (focused >= 0) this.body.children[focused]?.focus();
     this.count.textContent = kept.length > this.most
-      ? `${number(this.most)} of ${number(kept.length)} rows` : `${number(kept.length)} rows`;
+      ? `${number(this.most)} of ${number(kept.length)} rows` : `${number(kept.length)} ${kept.length === 1 ? "row" : "rows"}`;
   }
 
   line(row, shown) {
     const made = element("tr", this.open ? { tabindex: "0" } : {}, this.columns.map((column) => {
       const cell = column.cell ? column.cell(row, shown) : number(this.value(column, row));
-      const kind = [column.text ? "text" : "", column.long ? "long" : ""].join(" ").trim();
+      const kind = [column.text ? "text" : "", column.long ? "long" : "", column.wrap ? "wrap" : ""].join(" ").trim();
       return element("td", { class: kind || null }, cell);
     }));
     if (this.open) {

@@ -3,7 +3,7 @@
 import { ask, askRows, follow, send } from "/page/ask.js";
 import { draw, lineWithBand } from "/page/pictures.js";
 import { link } from "/page/study.js";
-import { Table, element, estimateCell, number, word } from "/page/tables.js";
+import { Table, element, estimateCell, number, when, word } from "/page/tables.js";
 
 const OPEN = ["queued", "running"];
 
@@ -54,11 +54,10 @@ export async function jobsView(main, signal, tell) {
   } }, "Stop");
   const table = new Table({
     columns: [
-      { name: "started", text: true, cell: (row) => row.started.replace("T", " ").slice(0, 19) },
-      { name: "study", text: true }, { name: "kind", text: true },
-      { name: "state", text: true, cell: (row) => [word(row.state), " ", share(row)] },
+      { name: "study", text: true }, { name: "state", text: true, cell: (row) => [word(row.state), " ", share(row)] },
       { name: "done", cell: (row) => (row.of ? `${number(row.done)} of ${number(row.of)}` : number(row.done)) },
-      { name: "failed" }, { name: "seconds" }, { name: "who", text: true },
+      { name: "started", text: true, wrap: true, cell: (row) => when(row.started) },
+      { name: "failed" }, { name: "seconds" }, { name: "kind", text: true }, { name: "who", text: true, wrap: true },
       { name: "error", text: true, long: true, cell: (row) => (OPEN.includes(row.state) ? stop(row) : row.error ?? "") },
     ],
     label: "jobs", open: (row) => { location.hash = link(row.study); },
@@ -144,7 +143,8 @@ export async function calibrationsView(main, signal) {
     const end = (row, name, sign) => row[name] ?? row.estimate + sign * 1.96 * (row.std_error ?? 0);
     await draw(place, { data: lineWithBand(line.map((row) => row.as_of), line.map((row) => row.estimate),
       line.map((row) => end(row, "ci_low", -1)), line.map((row) => end(row, "ci_high", 1)), which.value),
-    layout: { title: { text: `${pick.value}: ${which.value}`, font: { size: 15 } }, margin: { t: 40, r: 20, b: 40, l: 60 }, showlegend: false } });
+    layout: { xaxis: line.length > 1 ? {} : { type: "category" },
+      title: { text: `${pick.value}: ${which.value}`, font: { size: 15 } }, margin: { t: 40, r: 20, b: 40, l: 60 }, showlegend: false } });
   }
   await show();
 }
@@ -155,10 +155,10 @@ export async function ledgerView(main, signal, tell, family) {
   const query = family ? `?family=${encodeURIComponent(family)}` : "";
   const { rows, about, complete } = await askRows(`/v1/ledger${query}`, 20000, signal);
   const columns = family
-    ? [{ name: "tried_at", text: true }, { name: "parameters", text: true, long: true }, { name: "seeds" },
+    ? [{ name: "tried_at", text: true, cell: (row) => when(row.tried_at) }, { name: "parameters", text: true, long: true }, { name: "seeds" },
       { name: "mean_net_pnl" }, { name: "status", text: true }, { name: "asked_by", text: true }]
     : [{ name: "family", text: true }, { name: "series", text: true }, { name: "trials" }, { name: "seeds" },
-      { name: "best_mean_net_pnl", title: "best mean net P&L" }, { name: "last_tried", text: true }];
+      { name: "best_mean_net_pnl", title: "best mean net P&L" }, { name: "last_tried", text: true, cell: (row) => when(row.last_tried) }];
   const table = new Table({ columns: columns.filter((column) => !rows.length || column.name in rows[0]), label: "trials",
     open: family ? null : (row) => { location.hash = `#/ledger/${encodeURIComponent(row.family)}`; } });
   if (family) main.append(element("p", {}, element("a", { href: "#/ledger" }, "← all strategies")));

@@ -222,6 +222,40 @@ def test_a_good_till_date_behind_the_last_bar_is_not_reached_with_it() -> None:
 
     stamps = instant("2024-03-04T00:00") + np.arange(4) * 60 * MINUTE
     bars = series(stamps, "24/7", "1h")
-    for hours, last in ((0, 0), (1, 1), (3, 3), (4, None), (50, None)):
+    for hours, last in ((0, 1), (1, 1), (3, 3), (4, None), (50, None)):
         found = backtest(Till, bars, {"hours": hours}, CASH).orders.filter(event="expired")
         assert found["bar"].to_list() == ([] if last is None else [last])
+
+
+@pytest.mark.parametrize("minutes", [0, 30, 59, 60, 90, 600, 17 * 60, 18 * 60, 24 * 60])
+def test_a_good_till_date_ends_an_order_in_a_beginning_as_in_the_whole(minutes: int) -> None:
+    class Till(Strategy):
+        minutes = Int(30)
+
+        def on_bar(self, bar, order):
+            order.good_till(order.limit(1, 50.0), bar.time + 60.0 * self.minutes)
+            order.good_till(order.market(1), bar.time + 60.0 * self.minutes)
+
+    stamps = bars_of_sessions("XNYS", "2024-03-04", "2024-03-06", 60)
+    bars = series(stamps, "XNYS", "1h")
+    whole = backtest(Till, bars, {"minutes": minutes}, CASH)
+    for cut in range(5, len(stamps)):
+        found = backtest(Till, bars[:cut], {"minutes": minutes}, CASH)
+        assert_begins(found, whole, cut)
+        ended = whole.orders.filter(pl.col("event") != "submitted", pl.col("bar") < cut)
+        assert set(found.open_orders["order"]).isdisjoint(ended["order"])
+
+
+def test_a_paper_session_withdraws_an_order_when_no_bar_can_open_before_its_instant() -> None:
+    class Till(Strategy):
+        def on_bar(self, bar, order):
+            if bar.index == 7:
+                order.good_till(order.limit(1, 50.0), bar.time + 2.5 * 3600.0)
+
+    stamps = bars_of_sessions("XNYS", "2024-03-04", "2024-03-05", 60)
+    terms = Terms("s", "id", Till, {}, Execution(cash=1e5), ("X",))
+    nothing = pl.DataFrame({"bar": [], "units": [], "price": []}, schema_overrides={"bar": int})
+    for bars in range(8, 14):
+        tape = FillTape(nothing, until=bars - 1)
+        found = replay(terms, [series(stamps[:bars], "XNYS", "1h")], 0, tape)
+        assert len(found.wanted()) == (bars < 10), bars

@@ -225,7 +225,7 @@ class Dated(Strategy):
 @pytest.mark.parametrize(
     ("days", "events"),
     [
-        (0.5, ["submitted", "expired"]),  # before the next bar
+        (0.5, ["submitted", "expired"]),  # before the next bar, as its open tells
         (1.0, ["submitted", "expired"]),  # the next bar does not reach 97
         (2.0, ["submitted", "filled"]),
         (1.9, ["submitted", "expired"]),
@@ -235,7 +235,7 @@ def test_an_order_is_good_till_an_instant(make_bars, days, events) -> None:
     bars = make_bars([FLAT, FLAT, (100.0, 101.0, 96.0, 97.0), FLAT])
     orders = backtest(Dated, bars, {"days": days}).orders
     assert orders["event"].to_list() == events
-    assert orders["bar"].to_list()[1] == {0.5: 0, 1.0: 1, 2.0: 2, 1.9: 1}[days]
+    assert orders["bar"].to_list()[1] == {0.5: 1, 1.0: 1, 2.0: 2, 1.9: 1}[days]
 
 
 def test_an_order_for_the_close_has_its_own_moment(make_bars) -> None:

@@ -41,6 +41,9 @@ class Held:
     def asked_metrics(self, asked: Any, field: str) -> tuple[str, ...]:
         return self.metric_names
 
+    def returns_in(self, steps: int) -> int:
+        return steps
+
     def group_versions(self, metrics: Any) -> dict[str, int]:
         return {"held": 1}
 

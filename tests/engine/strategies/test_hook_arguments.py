@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from engine.execution.orders import TIMES_IN_FORCE
 from engine.strategies import Account, Bar, Order, Strategy, backtest, get_strategy, strategy_names
 from engine.strategies.hook_arguments import Series
 from engine.ticks.hook_arguments import Tick, TickAccount, TickOrder
+from engine.user_code import import_user_file
 
 # The frame, the bar and the symbol, which the compiler fills in.
 INNER = 3
@@ -153,10 +153,7 @@ def test_annotations_change_nothing(tmp_path: Path) -> None:
     for number, text in enumerate((ANNOTATED, bare)):
         path = tmp_path / f"annotated_{number}.py"
         path.write_text(text)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        strategy: type[Strategy] = module.Annotated
+        strategy: type[Strategy] = import_user_file(path).Annotated
         done.append(backtest(strategy, bars))
     assert done[0].trades.height > 10
     assert done[0].orders.equals(done[1].orders)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import itertools
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 from engine.bars import Bars
 from engine.strategies import Strategy, StrategyError, backtest, load_user_strategies
 from engine.strategies.purity import check_purity
+from engine.user_code import import_user_file
 
 HEAD = """import ctypes, datetime, math, os, random, time
 from time import perf_counter as clock
@@ -100,16 +101,13 @@ REFUSED = {
     "x = RECORDS[0].a": (HERE, "`RECORDS` is an array of records, allowed arrays of numbers"),
     "global TABLE; TABLE = 1.0": (HERE, "`global` is not supported; keep state on self"),
 }
-_NUMBERS = itertools.count()
 
 
 def load(folder: Path, body: str) -> tuple[Path, type[Strategy]]:
-    path = folder / f"impure_{next(_NUMBERS)}.py"
-    path.write_text(HEAD + f"        {body}\n")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return path, module.Impure
+    text = HEAD + f"        {body}\n"
+    path = folder / f"impure_{zlib.crc32(text.encode()):08x}.py"
+    path.write_text(text)
+    return path, import_user_file(path).Impure
 
 
 @pytest.mark.parametrize("body", REFUSED)
@@ -150,17 +148,15 @@ def test_both_forms_are_searched_before_they_compile(tmp_path, bars) -> None:
     path, strategy = load(tmp_path, "order.market(np.random.normal())")
     with pytest.raises(StrategyError, match=rf"line {HERE}: `np.random.normal`"):
         backtest(strategy, bars)
+    path = tmp_path / "impure_signals.py"
     path.write_text(
         HEAD.replace("on_bar(self, bar, order, account)", "signals(self, bars, target)").replace(
             "    level = 0.0\n", ""
         )
         + "        target[:] = random.random()\n"
     )
-    spec = importlib.util.spec_from_file_location("impure_signals", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     with pytest.raises(StrategyError, match=r"`random.random`"):
-        backtest(module.Impure, bars)
+        backtest(import_user_file(path).Impure, bars)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import itertools
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 from engine.bars import Bars
 from engine.strategies import StrategyError, backtest
+from engine.user_code import import_user_file
 
 BARS = 6
 HEAD = """import functools
@@ -38,7 +38,6 @@ class Written(Strategy):
 ON_BAR = "    def on_bar(self, bar, order, account):\n        x = 0.0\n"
 SIGNALS = "    def signals(self, bars, target):\n        x = 0.0\n"
 LINE = len(HEAD.splitlines()) + 3
-_NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +48,9 @@ def bars() -> Bars:
 
 
 def written(folder: Path, text: str):
-    path = folder / f"written_{next(_NUMBERS)}.py"
+    path = folder / f"written_{zlib.crc32(text.encode()):08x}.py"
     path.write_text(text)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return path, module.Written
+    return path, import_user_file(path).Written
 
 
 def body(lines: str) -> str:

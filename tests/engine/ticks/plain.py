@@ -1,6 +1,7 @@
 """The rules of trading on ticks written anew for reading: objects, a heap of what happens next.
 
-It shares no code with the engine but its settings and random numbers, and gives the same bits.
+It shares no code with the engine but its settings, random numbers and logarithm, and gives the same
+bits.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from engine.compiled.elementary import log
 from engine.randomness.normals import words
 from engine.ticks import ArrayTicks, TickSettings
 from engine.ticks.durations import nanoseconds_of
-from engine.ticks.messages import QUEUE_STREAM
+from engine.ticks.messages import FEED_STREAM, QUEUE_STREAM
 
 # What happens first of what happens at one time.
 _EVENT, _EXPIRY, _REQUEST, _ANSWER, _HEARD = range(5)
+# What draws the delays of each leg of the way.
+_LEGS = {"feed": FEED_STREAM, "entry": FEED_STREAM + 1, "response": FEED_STREAM + 2}
 
 
 class Touch:
@@ -59,17 +63,16 @@ class Order:
 
 
 class Plain:
-    """One simulation of one symbol, with fixed delays."""
+    """One simulation of one symbol, with delays that are fixed or drawn."""
 
     def __init__(
         self, ticks: ArrayTicks, settings: TickSettings, cash: float, seed: int = 0
     ) -> None:
         self.seed, self.stamp = seed, 0
         self.s, self.chunk, self.cash, self.heard_cash = settings, ticks.whole, cash, cash
-        self.feed, self.entry, self.response = (
-            nanoseconds_of(getattr(settings.latency, name), name)
-            for name in ("feed", "entry", "response")
-        )
+        # Messages of each leg so far, and when the last of them comes to its end.
+        self.sent = dict.fromkeys(_LEGS, 0)
+        self.latest = dict.fromkeys(_LEGS, 0)
         self.touch, self.heard_touch = Touch(), Touch()
         self.units = self.heard_units = 0.0
         self.average = self.heard_average = math.nan
@@ -91,8 +94,10 @@ class Plain:
         stamps = self.chunk.stamps.tolist()
         for event, stamp in enumerate(stamps):
             self._push(stamp, _EVENT, event)
-            self._push(stamp + self.feed, _HEARD, event)
-        self.now = stamps[0] + self.feed
+            heard = self._send("feed", stamp)
+            self._push(heard, _HEARD, event)
+            if event == 0:
+                self.now = heard
         while self.heap and self.heap[0][0] <= stamps[-1]:
             time, kind, _, what = heapq.heappop(self.heap)
             if kind == _EVENT:
@@ -113,6 +118,21 @@ class Plain:
     def _push(self, time: int, kind: int, what: Any) -> None:
         self.count += 1
         heapq.heappush(self.heap, (time, kind, self.count, what))
+
+    def _send(self, leg: str, time: int) -> int:
+        """Return when a message comes to its end; none overtakes another."""
+        delay = getattr(self.s.latency, leg)
+        least = mean = delay
+        if not isinstance(delay, str):
+            least, mean = delay.least, delay.mean
+        wait = nanoseconds_of(least, leg)
+        if mean != least:
+            word, _ = _words(self.seed, _LEGS[leg], self.sent[leg])
+            drawn = -log(_uniform(word))
+            wait += int(float(nanoseconds_of(mean, leg) - wait) * drawn)
+        self.sent[leg] += 1
+        self.latest[leg] = max(time + wait, self.latest[leg])
+        return self.latest[leg]
 
     # --- the exchange ------------------------------------------------------------------------
 
@@ -196,7 +216,7 @@ class Plain:
 
     def _drawn(self, ahead: float, was: float, gone: float, size: float) -> float:
         number = (self.stamp ^ (self.stamp >> 32)) & 0xFFFFFFFF
-        side, place = ((word % 2**32 + 0.5) / 2**32 for word in map(int, _words(self.seed, number)))
+        side, place = map(_uniform, _words(self.seed, QUEUE_STREAM, number))
         if math.isinf(ahead):
             return place * size
         if gone <= 0:
@@ -208,9 +228,12 @@ class Plain:
 
     def _share_behind(self, ahead: float, behind: float) -> float:
         front = back = 1.0
-        for _ in range(self.s.queue_power):
-            front *= ahead
-            back *= behind
+        if self.s.queue == "log_probability":
+            front, back = log(1.0 + ahead), log(1.0 + behind)
+        else:
+            for _ in range(self.s.queue_power):
+                front *= ahead
+                back *= behind
         return back / (front + back) if front + back > 0 else 1.0
 
     def _own_before(self, order: Order, half: float) -> float:
@@ -294,7 +317,7 @@ class Plain:
         self._answer(time, "ended", order, True, False, 0.0, 0.0, 0.0)
 
     def _answer(self, time: int, kind: str, order: Order, final: bool, *rest: Any) -> int:
-        due = time + self.response
+        due = self._send("response", time)
         self._push(due, _ANSWER, (kind, order, final, time, *rest))
         return due
 
@@ -365,7 +388,9 @@ class Plain:
         if isinstance(tif, float):
             order.expires = self.now + int(tif * 1_000_000_000)
         self.known[order.number] = order
-        self._push(self.now + self.entry, _REQUEST, ("place", order, order.left, order.price))
+        self._push(
+            self._send("entry", self.now), _REQUEST, ("place", order, order.left, order.price)
+        )
         return order.number
 
     def _on_grid(self, price: float, side: int) -> float:
@@ -385,7 +410,7 @@ class Plain:
         side = 1 if order.known > 0 else -1
         size = round(abs(units) / self.s.lot) * self.s.lot
         priced = self._on_grid(price, side)
-        self._push(self.now + self.entry, _REQUEST, (kind, order, side * size, priced))
+        self._push(self._send("entry", self.now), _REQUEST, (kind, order, side * size, priced))
         return True
 
 
@@ -433,6 +458,11 @@ def _held(
     return after, average
 
 
-def _words(seed: int, number: int) -> Any:
+def _words(seed: int, stream: int, number: int) -> tuple[int, int]:
     key, index = np.uint64(seed), np.uint64(number)
-    return words(key, np.uint64(QUEUE_STREAM), np.uint64(0), index)[:2]
+    first, second, _, _ = words(key, np.uint64(stream), np.uint64(0), index)
+    return int(first), int(second)
+
+
+def _uniform(word: int) -> float:
+    return (word % 2**32 + 0.5) / 2**32

@@ -20,6 +20,7 @@ from engine.strategies import (
 )
 from engine.ticks import EWMA, OnBars
 from engine.ticks.bars import bars_of
+from engine.ticks.running import TickRun
 from tests.engine.ticks.test_twin import made_feed
 
 
@@ -156,11 +157,59 @@ def test_another_interval_or_another_code_is_another_strategy() -> None:
     assert len({hash_with(indicator) for indicator in made}) == len(made)
 
 
+def test_a_length_that_is_a_parameter_gives_every_set_the_value_of_its_own_number(
+    feed: dict[str, Any],
+) -> None:
+    class Swept(mc.Strategy):
+        """Sends an order at one event whose units tell a mean and a range."""
+
+        length = mc.Int(3, low=1, high=40)
+        width = mc.Float(2.0, low=0.5, high=3.0)
+        lower = OnBars(BollingerBands(length, width), "1m", output="lower")
+        shift = OnBars(Middle(length), "1m")
+
+        def on_tick(self, tick, order, account):
+            if tick.index == 3_900:
+                order.market(1000.0 + self.lower + 0.001 * self.shift)
+
+    class Fixed(mc.Strategy):
+        """The same with the numbers of one set."""
+
+        lower = OnBars(BollingerBands(12, 1.5), "1m", output="lower")
+        shift = OnBars(Middle(12), "1m")
+
+        def on_tick(self, tick, order, account):
+            if tick.index == 3_900:
+                order.market(1000.0 + self.lower + 0.001 * self.shift)
+
+    terms = mc.TickSettings.model_validate({"partial_fills": False, "lot": 1e-9})
+    ticks = mc.ArrayTicks(**feed)
+    # Sets of other lengths stand beside it: what one keeps moves no other's.
+    rows = np.array([[2.0, 1.0], [12.0, 1.5], [40.0, 2.0], [12.0, 3.0]])
+    run = TickRun(Swept, rows, terms, 1e5, ticks.symbols, record_fills=True)
+    run.follow(ticks)
+    swept = [run.fills(number)["units"].to_list() for number in range(len(rows))]
+    fixed = mc.backtest_ticks(Fixed, ticks, settings=terms).fills["units"].to_list()
+    assert swept[1] == fixed
+    assert len(fixed) == 1
+    assert len({units for (units,) in swept}) == len(rows)
+
+
+def test_a_length_that_the_indicator_cannot_have_is_refused(feed: dict[str, Any]) -> None:
+    class Swept(mc.Strategy):
+        length = mc.Int(3, low=0, high=40)
+        mean = OnBars(SMA(length), "1m")
+
+        def on_tick(self, tick, order):
+            order.market(self.mean)
+
+    with pytest.raises(mc.Refusal, match=r"SMA.period: found 0, allowed a whole number >= 1"):
+        mc.backtest_ticks(Swept, mc.ArrayTicks(**feed), {"length": 0})
+
+
 def test_what_cannot_be_computed_on_ticks_is_refused_in_one_sentence() -> None:
-    period = mc.Int(3, low=1, high=9)
     for wrong, sentence in (
         (lambda: OnBars(SMA(3), "soon"), "interval: found 'soon'"),
-        (lambda: OnBars(SMA(period), "1m"), "indicator: found the parameter"),
         (lambda: OnBars(SMA(RSI(3), 4), "1m"), "indicator: found SMA of other series"),
         (lambda: OnBars(SMA(3, field="vwap"), "1m"), "indicator: found SMA of other series"),
         (lambda: OnBars(SMA(3), "1m", output="upper"), "output: found 'upper', allowed value"),

@@ -17,6 +17,7 @@ from tests.engine.ticks.plain import Plain
 from tests.engine.ticks.strategies import Busy, Ofi
 
 _LATENCY = {"feed": "2ms", "entry": "1ms", "response": "1ms"}
+_DRAWN = {leg: {"least": "1ms", "mean": "30ms"} for leg in ("feed", "entry", "response")}
 
 
 def made_feed(seed: int, events: int = 400) -> dict[str, Any]:
@@ -51,13 +52,16 @@ def _rows(result: mc.TickBacktest) -> list[tuple[Any, ...]]:
 @settings(deadline=None)
 @given(
     seed=st.integers(0, 10**6),
-    queue=st.sampled_from(["pessimistic", "risk_averse", "power", "drawn"]),
+    queue=st.sampled_from(["pessimistic", "risk_averse", "power", "log_probability", "drawn"]),
     partial=st.booleans(),
-    latency=st.sampled_from([{}, _LATENCY, {"feed": "40ms", "entry": "15ms", "response": "90ms"}]),
-    every=st.integers(1, 7),
+    latency=st.sampled_from(
+        [{}, _LATENCY, {"feed": "40ms", "entry": "15ms", "response": "90ms"}, _DRAWN]
+    ),
+    # Rarely, so that orders rest while many events concern none of them.
+    every=st.sampled_from([1, 2, 3, 5, 7, 20, 50]),
 )
 def test_fills_are_those_of_the_plain_twin_bit_for_bit(
-    seed: int, queue: str, partial: bool, latency: dict[str, str], every: int
+    seed: int, queue: str, partial: bool, latency: dict[str, Any], every: int
 ) -> None:
     terms = mc.TickSettings.model_validate(
         {
@@ -65,7 +69,7 @@ def test_fills_are_those_of_the_plain_twin_bit_for_bit(
             **{"lot": 0.01, "maker_fee": -0.0001, "taker_fee": 0.0005},
         }
     )
-    ticks = mc.ArrayTicks(**made_feed(seed))
+    ticks = mc.ArrayTicks(**made_feed(seed, events=400 if every < 10 else 1_200))
     twin = Plain(ticks, terms, 100_000.0, seed)
     twin.run(Busy, {"every": every})
     found = mc.backtest_ticks(Busy, ticks, {"every": every}, terms, seed=seed)
@@ -87,12 +91,12 @@ def test_an_order_that_fills_before_it_would_expire_brings_no_answer_forward() -
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10**6), size=st.integers(1, 60))
-def test_the_size_of_chunks_changes_no_bit(seed: int, size: int) -> None:
-    feed = made_feed(seed)
+@given(seed=st.integers(0, 10**6), size=st.integers(1, 60), every=st.sampled_from([3, 40]))
+def test_the_size_of_chunks_changes_no_bit(seed: int, size: int, every: int) -> None:
+    feed, row = made_feed(seed), {"every": every}
     terms = {"latency": {"feed": "40ms", "entry": "5ms"}, "tick": 0.1, "lot": 0.01}
-    whole = mc.backtest_ticks(Busy, mc.ArrayTicks(**feed), {}, terms)
-    parts = mc.backtest_ticks(Busy, mc.ArrayTicks(**feed, chunk_events=size), {}, terms)
+    whole = mc.backtest_ticks(Busy, mc.ArrayTicks(**feed), row, terms)
+    parts = mc.backtest_ticks(Busy, mc.ArrayTicks(**feed, chunk_events=size), row, terms)
     assert _rows(whole) == _rows(parts)
     assert whole.metrics == parts.metrics
     assert whole.equity.equals(parts.equity)

@@ -29,6 +29,8 @@ strategy: {name: buy_and_hold}
 seeds: 5
 """
 
+pytestmark = pytest.mark.every_part
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from mc_assets.cli import app
+from tests.calibrated_once import calibrated_once
 
 STRATEGY = """
 from engine.strategies import SMA, Int, Strategy
@@ -20,6 +22,12 @@ class BuyTheDip(Strategy):
     def on_bar(self, bar, order):
         order.target_percent(1.0 if bar.close < self.mean else 0.0)
 """
+
+
+@pytest.fixture(autouse=True)
+def _calibrated_once() -> Iterator[None]:
+    with calibrated_once():
+        yield
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -64,6 +65,7 @@ def refused(project: Project, name: str, **arguments: object) -> str:
     return sentence.text
 
 
+@functools.cache
 def server_of(project: Project) -> Any:
     from mc_assets.cli.mcp_server import make_server
 

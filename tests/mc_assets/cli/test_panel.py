@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from mc_assets.cli import app
+from tests.calibrated_once import calibrated_once
+
+
+@pytest.fixture(autouse=True)
+def _calibrated_once() -> Iterator[None]:
+    with calibrated_once():
+        yield
 
 
 @pytest.fixture

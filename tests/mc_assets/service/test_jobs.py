@@ -31,6 +31,9 @@ DEFINITION: dict[str, Any] = {
 }
 LONG = DEFINITION | {"name": "long", "seeds": 3_000_000}
 
+# Jobs are processes of their own, which know nothing of fewer parts.
+pytestmark = pytest.mark.every_part
+
 
 def events(client: TestClient, job: str, last: str | None = None) -> Iterator[dict[str, Any]]:
     """Yield the events of a job with their kinds and ids."""
@@ -118,7 +121,15 @@ def test_who_has_some_events_is_told_the_others(
     # Of a service that did not tell the first of them.
     job, told = finished["job"]["id"], finished["events"]
     assert [event["id"] for event in events(client, job, told[0]["id"])] == [told[-1]["id"]]
-    assert list(events(client, job, told[-1]["id"])) == []
+
+
+def test_who_has_the_end_of_a_job_is_told_that_nothing_comes(
+    client: TestClient, finished: dict[str, Any]
+) -> None:
+    """A browser connects again after every end but this one."""
+    headers = {"Last-Event-ID": finished["events"][-1]["id"]}
+    answer = client.get(f"/v1/jobs/{finished['job']['id']}/events", headers=headers)
+    assert (answer.status_code, answer.content) == (204, b"")
 
 
 @pytest.mark.parametrize("kind", ["application/json", ARROW])
@@ -158,7 +169,8 @@ def test_a_run_that_others_began_is_seen_and_a_run_over_http_is_seen_by_others(
     assert {job["who"].split(", ")[1] for job in listed} >= {"mc run", "mc serve"}
     assert finished["job"]["id"] in list_runs(project, "stated")["id"].to_list()
     ours = client.get("/v1/jobs", params={"study": "stated"}).json()["jobs"]
-    assert [job["id"] for job in ours] == [finished["job"]["id"]]
+    told = [(job["id"], job["fingerprint"]) for job in ours]
+    assert told == [(finished["job"]["id"], finished["job"]["fingerprint"])]
 
 
 def test_jobs_come_in_pages(client: TestClient, finished: dict[str, Any]) -> None:

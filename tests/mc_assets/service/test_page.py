@@ -186,6 +186,27 @@ def test_paper_is_told_beside_what_its_study_assumes_on_a_phone_too(
     frame = opened.locator(".picture").bounding_box()
     assert drawn["y"] + drawn["height"] <= frame["y"] + frame["height"]
     assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # The sixth view is named where a phone has room for four.
+    inside = (
+        "(() => { const at = document.querySelector('[data-view=paper]').getBoundingClientRect();"
+    )
+    assert opened.evaluate(inside + " return at.left >= 0 && at.right <= innerWidth; })()")
+
+
+@pytest.mark.browser
+def test_what_takes_a_moment_is_seen_to_be_on_its_way(opened: Any, address: str) -> None:
+    line = "getComputedStyle(document.querySelector('header'), '::after').content"
+    opened.wait_for_function(f"{line} === 'none'")
+    held: list[Any] = []
+    opened.route("**/v1/ledger**", lambda route: held.append(route))
+    opened.keyboard.press("5")
+    opened.wait_for_function(f"{line} !== 'none'")
+    while not held:
+        opened.wait_for_timeout(20)
+    held[0].continue_()
+    opened.get_by_role("table", name="trials").locator("tbody tr").first.wait_for()
+    opened.wait_for_function(f"{line} === 'none'")
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", opened.locator("tbody").inner_text())
 
 
 @pytest.mark.slow

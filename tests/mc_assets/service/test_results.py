@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
+from engine.results import Results
 from mc_assets.answers.comparison import compare_studies
 from mc_assets.answers.json_values import plain
 from mc_assets.answers.results import headlines, simulations
@@ -112,6 +113,17 @@ def test_results_that_change_have_another_etag_and_end_a_cursor(
     assert ended.status_code == 410
     run_study(project, "dearer")
     assert client.get(url).headers["ETag"] == before.headers["ETag"]
+
+
+def test_overfitting_that_later_trials_change_has_another_etag(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "/v1/analysis/overfitting?study=quick"
+    before = client.get(url)
+    table = pl.DataFrame(before.json()["rows"]).with_columns(trials=pl.lit(1_000))
+    monkeypatch.setattr(Results, "overfitting", lambda *_, **__: table)
+    after = client.get(url, headers={"If-None-Match": before.headers["ETag"]})
+    assert (after.status_code, after.json()["rows"][0]["trials"]) == (200, 1_000)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "MA", "LTE6eA", "é", "%00", "9" * 300])

@@ -64,10 +64,13 @@ def _rolls_for_credit(b: Any, rules: Any, legs: Any, row: int, bar: int) -> bool
         return False
     if quote_legs(b, rules, legs, free, bar, True, row) != OK:
         return False
-    contracts, credit = 0.0, 0.0
+    credit = 0.0
     for leg in range(legs.shape[0]):
         old, new = b.states[row * MOST_LEGS + leg], b.states[free * MOST_LEGS + leg]
-        contracts = abs(old[UNITS])
+        if old[HELD] == 0.0:
+            continue
+        if new[HELD] == 0.0:  # other legs would follow
+            return False
         price = fill_price(b, new[MIDDLE], new[HALF], new[UNITS] > 0.0, rules[CROSSED])
-        credit -= math.copysign(contracts, new[UNITS]) * price
+        credit -= math.copysign(abs(old[UNITS]), new[UNITS]) * price
     return bool(credit - paid - fees >= 0.0)

@@ -11,6 +11,7 @@ import pytest
 import engine as mc
 from engine.options.built_ins import ShortPut
 from engine.options.layout import DAYS_LEFT
+from engine.strategies import get_strategy
 from tests.engine.options.conftest import run_on
 from tests.engine.options.test_book import rows_of
 
@@ -59,3 +60,15 @@ def test_all_positions_are_rolled_that_come_to_their_days_together() -> None:
         closed = trades.filter(trades["exit_bar"] == bar)["strike"].sort()
         opened = trades.filter(trades["entry_bar"] == bar)["strike"].sort()
         assert closed.to_list() == opened.to_list()
+
+
+def test_calls_of_a_wheel_are_rolled_for_a_credit_of_their_own() -> None:
+    down_and_up = np.concatenate([np.linspace(100.0, 60.0, 25), np.linspace(60.0, 100.0, 75)])
+    chosen = {"dte": 10, "roll_at_dte": 4, "roll": "credit"}
+    options = {"volatility": 0.2, "pricing": "black_scholes", "spread": {"points": 0.2}}
+    rows = rows_of(run_on(down_and_up, get_strategy("wheel"), [chosen], options))
+    rolled = np.flatnonzero((rows["reason"] == DAYS_LEFT) & (rows["call"] == 1))
+    assert len(rolled) > 0
+    for row in rolled:
+        after = (rows["entry_bar"] == rows["exit_bar"][row]) & (rows["call"] == 1)
+        assert (rows["entry_price"][after] >= rows["exit_price"][row]).all()

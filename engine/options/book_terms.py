@@ -33,6 +33,7 @@ from engine.options.book_layout import (
 )
 from engine.options.legs import Leg
 from engine.options.listings import option_listing
+from engine.options.path_margin import underlying_share
 from engine.options.settings import OptionSettings
 from engine.strategies.parameters import Parameter
 
@@ -48,8 +49,6 @@ __all__ = [
 
 # Of a strike, over the distance of listed ones, within which it is one of them.
 _NEAR = 1e-6
-# Of the value of a future, where the study says nothing.
-_FUTURE_MARGIN = 0.1
 
 
 def holds_underlying(legs: Sequence[Leg]) -> bool:
@@ -247,8 +246,7 @@ def encode_own(
     own[DIVIDEND] = settings.dividend if spot else 0.0
     own[UNDERLYING_SHARE], own[UNDERLYING_POINTS] = 0.01 * costs.percent, costs.points
     own[UNDERLYING_COMMISSION] = costs.commission
-    usual = 1.0 if spot else _FUTURE_MARGIN
-    own[UNDERLYING_MARGIN] = usual if costs.margin is None else costs.margin
+    own[UNDERLYING_MARGIN] = underlying_share(settings)
     own[YEARS_OF_BAR], own[BARS_OF_DAY] = bar_years, bars_per_session
     own[SECURED], own[QUOTED_PRICES] = strategy.secured, settings.chain is not None
     own[WIDER_OTM], own[WIDER_NEAR] = settings.spread.wider_otm, settings.spread.wider_near

@@ -244,8 +244,12 @@ def leave(b: Any, rules: Any, legs: Any, bar: int) -> None:
                 close_booked(b, row, bar, EXERCISED)
     if book_equity(b) < book_margin(b, bar):
         for row in range(MOST_POSITIONS):
-            if b.positions[row, ACTIVE] != 0.0:
+            if b.positions[row, ACTIVE] == 0.0:
+                continue
+            if can_close(b, row, bar):
                 close_booked(b, row, bar, MARGIN_CALL)
+            else:  # no price to close at: called again at the next close
+                b.totals[UNQUOTED] += 1.0
         return
     for row in range(MOST_POSITIONS):
         if b.positions[row, ACTIVE] == 0.0:

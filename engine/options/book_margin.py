@@ -26,6 +26,7 @@ from engine.options.book_layout import (
 )
 from engine.options.book_underlying import oldest_position
 from engine.options.layout import (
+    MARGIN_POINTS,
     MARGIN_RATE,
     MARGIN_RULE,
     MOST_LEGS,
@@ -90,7 +91,7 @@ def position_margin(b: Any, row: int, bar: int, cover: float) -> float:
         return 0.0
     uncovered = max(calls, puts, 0.0) * b.terms[MULTIPLIER]
     margin = b.terms[MARGIN_RATE] * uncovered * abs(b.series[PRICE, bar])
-    margin += max(-position_value(b, row), 0.0)
+    margin += b.terms[MARGIN_POINTS] * uncovered + max(-position_value(b, row), 0.0)
     if b.margin[MARGIN_RULE] != 0.0:
         margin = _by_rule(b, row, bar, cover if b.own[KEEPS] != 0.0 else 0.0)
     return float(max(margin, secured) if b.own[SECURED] != 0.0 else margin)

@@ -137,3 +137,12 @@ def test_an_option_that_brings_nothing_is_not_sold(options: dict[str, Any]) -> N
     ).run(workers=1).frame  # fmt: skip
     assert ran["trades"][0] == 0.0
     assert ran["unquoted"][0] > 0.0
+
+
+@pytest.mark.parametrize("as_of", ["2024-01-02 16:00", "2024-01-02T21:00Z"])
+def test_the_time_of_quotes_may_be_text(as_of: str) -> None:
+    quote = {"expiry": "2024-02-16", "strike": 70.0, "right": "put", "bid": 1.0, "ask": 1.1}
+    chain = mc.OptionChain.from_frame(pl.DataFrame(quote), as_of=as_of)
+    assert chain.timestamps.tolist() == [1_704_229_200_000_000]
+    with pytest.raises(mc.Refusal, match="as_of: found 'noon', allowed a time, such as"):
+        mc.OptionChain.from_frame(pl.DataFrame(quote), as_of="noon")

@@ -19,8 +19,8 @@ from engine.compiled.linking import address_of_compiled, call_at
 from engine.compiled.views import floats_at
 from engine.execution.calling import part, rare
 from engine.options.book_conditions import fill_gate
-from engine.options.book_entries import open_booked, quote_legs
-from engine.options.book_exits import close_booked, exercise_early, fill_price
+from engine.options.book_entries import free_row, open_booked
+from engine.options.book_exits import close_booked, exercise_early
 from engine.options.book_layout import (
     ACTIVE,
     AMOUNT,
@@ -34,7 +34,6 @@ from engine.options.book_layout import (
     FILL_CODE,
     FULL,
     GREEKS,
-    HALF,
     HELD,
     MIDDLE,
     MONEY,
@@ -42,7 +41,6 @@ from engine.options.book_layout import (
     OPENED,
     PART_CROSSED,
     REALISED,
-    ROLLING,
     SHARES,
     STRIKE_OF,
     TIED_UP,
@@ -52,15 +50,15 @@ from engine.options.book_layout import (
     WITH_GREEKS,
     book_at,
 )
-from engine.options.book_margin import book_margin, position_value
+from engine.options.book_margin import book_equity, book_margin, position_value
 from engine.options.book_marks import mark_leg
+from engine.options.book_rolls import roll_booked
 from engine.options.book_underlying import mark_holdings, rehedge, trade_underlying
 from engine.options.layout import (
     AT_EXPIRY,
     BLOCK,
     CARRIED,
     CASH,
-    COMMISSION,
     CROSSED,
     DAYS_HELD,
     DAYS_LEFT,
@@ -68,6 +66,7 @@ from engine.options.layout import (
     ENTRY_BARS,
     EXERCISED,
     EXIT_DELTA,
+    EXITS,
     EXPOSED,
     HEDGE_BAND,
     HEDGE_BARS,
@@ -77,9 +76,7 @@ from engine.options.layout import (
     MARGIN_CALL,
     MARGIN_USE,
     MOST_LEGS,
-    MOST_OPEN,
     MOST_POSITIONS,
-    MULTIPLIER,
     NOT_PRICED,
     OK,
     PRICE,
@@ -102,9 +99,7 @@ from engine.options.layout import (
 __all__ = [
     "begin_book",
     "book_call",
-    "book_equity",
     "can_close",
-    "free_row",
     "leave",
     "mark_all",
     "note_close",
@@ -112,7 +107,6 @@ __all__ = [
 
 # Bars whose volatility a rank is of: a year of days.
 _RANKED = 252
-_CREDIT_ROLL = 2.0
 # What fills the rows that a strategy reads on a path: the frame of the book.
 call_fill = call_at(1)
 
@@ -155,13 +149,14 @@ def _trade(b: Any, number: int, first: int) -> int:
         held = mark_all(b, bar)
         if held < 0:
             return NOT_PRICED
-        if held > 0:
-            b.totals[EXPOSED] += 1.0
-            leave(b, rules, legs, bar)
-        if _due(b, rules, bar, first):
-            code = open_booked(b, rules, legs, free_row(b, rules), bar, book_equity(b))
-            if code == NOT_PRICED:
-                return code
+        b.totals[EXPOSED] += 1.0 if held > 0 else 0.0
+        code = OK
+        if held > 0 or b.holdings[SHARES, AMOUNT] != 0.0:
+            code = leave(b, rules, legs, bar)
+        if code != NOT_PRICED and _due(b, rules, bar, first):
+            code = open_booked(b, rules, legs, free_row(b, rules), bar, book_equity(b), False)
+        if code == NOT_PRICED:
+            return code
         rehedge(b, rules, bar)
         note_close(b, bar, first)
         if b.account[FULL] != 0.0:
@@ -179,7 +174,7 @@ def begin_book(b: Any, rules: Any) -> None:
     b.positions[:, :] = 0.0
     b.holdings[:, :] = 0.0
     b.account[MONEY], b.account[FULL] = b.terms[CASH], 0.0
-    b.account[OPENED], b.account[ROLLING] = 0.0, -1.0
+    b.account[OPENED] = 0.0
     hedged = rules[HEDGE_BARS] > 0.0 or rules[HEDGE_BAND] >= 0.0
     asked = b.own[GREEKS] != 0.0 or hedged or rules[EXIT_DELTA] >= 0.0
     b.account[WITH_GREEKS] = 1.0 if asked else 0.0
@@ -193,18 +188,8 @@ def note_close(b: Any, bar: int, first: int) -> None:
     equity, margin = book_equity(b), book_margin(b, bar)
     b.curve[bar - first] = equity
     b.account[TIED_UP] = margin
-    if margin > b.totals[MARGIN_USE] * equity:
+    if equity > 0.0 and margin > b.totals[MARGIN_USE] * equity:
         b.totals[MARGIN_USE] = margin / equity
-
-
-@part
-def book_equity(b: Any) -> float:
-    """Return cash plus what all options are worth, as they were marked last."""
-    equity = b.account[MONEY]
-    for row in range(MOST_POSITIONS):
-        if b.positions[row, ACTIVE] != 0.0:
-            equity += position_value(b, row)
-    return float(equity)
 
 
 @rare
@@ -229,8 +214,11 @@ def mark_all(b: Any, bar: int) -> int:
 
 
 @rare
-def leave(b: Any, rules: Any, legs: Any, bar: int) -> None:
-    """Settle, exercise and close what is to end at the close of a bar."""
+def leave(b: Any, rules: Any, legs: Any, bar: int) -> int:
+    """Settle, exercise, close and roll what is to end at the close of a bar.
+
+    Returns `NOT_PRICED` where what follows a roll has no price, else `OK`.
+    """
     keep_apart()
     for row in range(MOST_POSITIONS):
         position = b.positions[row]
@@ -243,14 +231,8 @@ def leave(b: Any, rules: Any, legs: Any, bar: int) -> None:
             if exercised > 0 and _open_legs(b, row) == 0:
                 close_booked(b, row, bar, EXERCISED)
     if book_equity(b) < book_margin(b, bar):
-        for row in range(MOST_POSITIONS):
-            if b.positions[row, ACTIVE] == 0.0:
-                continue
-            if can_close(b, row, bar):
-                close_booked(b, row, bar, MARGIN_CALL)
-            else:  # no price to close at: called again at the next close
-                b.totals[UNQUOTED] += 1.0
-        return
+        _close_for_margin(b, bar)
+        return OK
     for row in range(MOST_POSITIONS):
         if b.positions[row, ACTIVE] == 0.0:
             continue
@@ -260,13 +242,37 @@ def leave(b: Any, rules: Any, legs: Any, bar: int) -> None:
         if not can_close(b, row, bar):
             b.totals[UNQUOTED] += 1.0
             continue
-        if reason == DAYS_LEFT:
-            if rules[ROLL] == _CREDIT_ROLL and not _rolls_for_credit(b, rules, legs, row, bar):
-                continue
-            for leg in range(legs.shape[0]):
-                b.strikes[leg] = b.states[row * MOST_LEGS + leg, STRIKE_OF]
-            b.account[ROLLING] = bar
+        if reason == DAYS_LEFT and rules[ROLL] != 0.0:
+            if roll_booked(b, rules, legs, row, bar) == NOT_PRICED:
+                return NOT_PRICED
+            continue
         close_booked(b, row, bar, reason)
+    return OK
+
+
+@part
+def _close_for_margin(b: Any, bar: int) -> None:
+    """Close everything, the underlying too, and count what was closed.
+
+    A position with a leg that has no quote waits for one, and with it the underlying, its cover.
+    """
+    closed, waiting = 0, 0
+    for row in range(MOST_POSITIONS):
+        if b.positions[row, ACTIVE] == 0.0:
+            continue
+        if can_close(b, row, bar):
+            close_booked(b, row, bar, MARGIN_CALL)
+            closed += 1
+        else:
+            b.totals[UNQUOTED] += 1.0
+            waiting += 1
+    if waiting > 0:
+        return
+    if b.holdings[SHARES, AMOUNT] != 0.0:
+        price = b.series[PRICE, bar]
+        trade_underlying(b, SHARES, bar, price, -b.holdings[SHARES, AMOUNT], False, MARGIN_CALL)
+    if closed == 0:
+        b.totals[EXITS + MARGIN_CALL] += 1.0
 
 
 @part
@@ -317,34 +323,6 @@ def _reason(b: Any, rules: Any, row: int, bar: int) -> int:
 
 
 @part
-def _rolls_for_credit(b: Any, rules: Any, legs: Any, row: int, bar: int) -> bool:
-    """Whether closing a position and selling its strikes again, further out, brings money in."""
-    paid, fees = 0.0, 0.0
-    for leg in range(MOST_LEGS):
-        state = b.states[row * MOST_LEGS + leg]
-        if state[HELD] == 0.0:
-            continue
-        paid -= state[UNITS] * fill_price(
-            b, state[MIDDLE], state[HALF], state[UNITS] < 0.0, rules[CROSSED]
-        )
-        fees += 2.0 * abs(state[UNITS]) * b.terms[COMMISSION] / b.terms[MULTIPLIER]
-    free = _free_row(b)
-    if free < 0:
-        return False
-    for leg in range(legs.shape[0]):
-        b.strikes[leg] = b.states[row * MOST_LEGS + leg, STRIKE_OF]
-    if quote_legs(b, legs, free, bar, True) != OK:
-        return False
-    contracts, credit = 0.0, 0.0
-    for leg in range(legs.shape[0]):
-        old, new = b.states[row * MOST_LEGS + leg], b.states[free * MOST_LEGS + leg]
-        contracts = abs(old[UNITS])
-        price = fill_price(b, new[MIDDLE], new[HALF], new[UNITS] > 0.0, rules[CROSSED])
-        credit -= math.copysign(contracts, new[UNITS]) * price
-    return bool(credit - paid - fees >= 0.0)
-
-
-@part
 def _due(b: Any, rules: Any, bar: int, first: int) -> bool:
     """Whether a position is to be opened at a close."""
     every = int(rules[ENTRY_BARS])
@@ -369,20 +347,3 @@ def _rank(b: Any, bar: int) -> float:
             below += 1.0 if level <= b.series[LEVEL, bar] else 0.0
             count += 1.0
     return below / count if count > 0.0 else 0.0
-
-
-@part
-def free_row(b: Any, rules: Any) -> int:
-    """Return a row for a position, as long as no more are open than may be; else -1."""
-    count = 0
-    for row in range(MOST_POSITIONS):
-        count += 1 if b.positions[row, ACTIVE] != 0.0 else 0
-    return _free_row(b) if count < rules[MOST_OPEN] else -1
-
-
-@part
-def _free_row(b: Any) -> int:
-    for row in range(MOST_POSITIONS):
-        if b.positions[row, ACTIVE] == 0.0:
-            return row
-    return -1

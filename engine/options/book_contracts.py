@@ -51,19 +51,23 @@ _HALVINGS = 60
 
 
 @rare
-def expiry_of(b: Any, leg: Any, bar: int) -> int:
-    """Return the bar at which a leg entered at a bar would expire; -1 where none is listed."""
+def expiry_of(b: Any, leg: Any, bar: int, closed: float) -> int:
+    """Return the bar at which a leg entered at a bar would expire; -1 where none is listed.
+
+    Listed and quoted expiries within the bars left at which a position is `closed` do not count:
+    what is rolled goes further out.
+    """
     keep_apart()
     wanted = int(leg[LEG_BARS])
     if b.contracts.shape[0] > 0:
-        return _quoted_expiry(b, leg, bar)
+        return _quoted_expiry(b, leg, bar, closed)
     if b.listed.shape[1] == 0:
         return bar + wanted
     row, nth, found, least, passed = int(leg[LEG_LISTED]), int(leg[LEG_NTH]), -1, math.inf, 0
     for place in range(b.listed.shape[1]):
         expiry = b.listed[row, place]
         left = float(expiry - bar)
-        if expiry < 0 or left < 1.0:
+        if expiry < 0 or left < 1.0 or left <= closed:
             continue
         passed += 1
         if nth > 0:
@@ -75,7 +79,7 @@ def expiry_of(b: Any, leg: Any, bar: int) -> int:
 
 
 @part
-def _quoted_expiry(b: Any, leg: Any, bar: int) -> int:
+def _quoted_expiry(b: Any, leg: Any, bar: int, closed: float) -> int:
     """Return the expiry among the quotes of a bar that a leg asks for, the sooner of two."""
     wanted, nth, found, least = leg[LEG_BARS], int(leg[LEG_NTH]), -1, math.inf
     passed, last = 0, -1.0
@@ -84,7 +88,7 @@ def _quoted_expiry(b: Any, leg: Any, bar: int) -> int:
             continue
         expiry = b.contracts[row, QUOTED_EXPIRY]
         left = expiry - bar
-        if left < 1.0:
+        if left < 1.0 or left <= closed:
             continue
         if expiry != last:
             passed, last = passed + 1, expiry

@@ -13,6 +13,7 @@ from engine.options.book_layout import (
     ACTIVE,
     AMOUNT,
     ASKED,
+    BESIDE,
     CALL,
     CONTRACT,
     CONTRACTS_HELD,
@@ -27,7 +28,6 @@ from engine.options.book_layout import (
     GAMMA_THEN,
     HALF,
     HELD,
-    KEEPS,
     LAST_HEDGE,
     MIDDLE,
     MONEY,
@@ -40,19 +40,22 @@ from engine.options.book_layout import (
     PROFIT,
     QUOTED_STRIKE,
     REALISED,
-    ROLLING,
     SHARES,
     STATE_WIDTH,
     STRIKE_OF,
     THETA_NOW,
     THETA_THEN,
-    UNDERLYING_MARGIN,
     UNITS,
     VEGA_NOW,
     VEGA_PNL,
     VEGA_THEN,
 )
-from engine.options.book_margin import book_margin, position_margin, position_value
+from engine.options.book_margin import (
+    free_underlying,
+    margin_with,
+    position_margin,
+    position_value,
+)
 from engine.options.book_marks import mark_leg
 from engine.options.book_underlying import trade_underlying
 from engine.options.layout import (
@@ -67,6 +70,8 @@ from engine.options.layout import (
     LEG_UNITS,
     LEG_WHEN,
     MOST_LEGS,
+    MOST_OPEN,
+    MOST_POSITIONS,
     MULTIPLIER,
     NOT_PRICED,
     OK,
@@ -77,7 +82,7 @@ from engine.options.layout import (
     PRICE,
     REBALANCED,
     REJECTED,
-    ROLL,
+    ROLL_BARS,
     SIZE,
     SIZING,
     SLIPPAGE_PAID,
@@ -87,17 +92,21 @@ from engine.options.layout import (
 )
 from engine.options.scan_rules import forget_scan
 
-__all__ = ["NOT_OPENED", "open_booked", "quote_legs"]
+__all__ = ["NOT_OPENED", "any_free_row", "free_row", "open_booked", "quote_legs"]
 
 #: Nothing was opened: no contract, no quote, or too little equity.
 NOT_OPENED = -1
 # Positions that Kelly's rule has to have seen; before them a position has `contracts`.
 _KELLY_SEEN = 20.0
+# Of `WHEN`.
+_FLAT, _HOLDING = 1.0, 2.0
 _BY_VALUE, _BY_MARGIN, _BY_RISK, _BY_KELLY = 1.0, 2.0, 3.0, 4.0
 
 
 @rare
-def open_booked(b: Any, rules: Any, legs: Any, row: int, bar: int, equity: float) -> int:
+def open_booked(
+    b: Any, rules: Any, legs: Any, row: int, bar: int, equity: float, rolled: bool
+) -> int:
     """Open a position at the close of a bar; return `OK`, `NOT_OPENED` or `NOT_PRICED`.
 
     Parameters
@@ -112,14 +121,19 @@ def open_booked(b: Any, rules: Any, legs: Any, row: int, bar: int, equity: float
         The bar.
     equity : float
         At its close.
+    rolled : bool
+        Whether it takes the strikes of the position before.
     """
     keep_apart()
-    rolled = rules[ROLL] != 0.0 and b.account[ROLLING] == bar
-    code = quote_legs(b, legs, row, bar, rolled)
+    code = quote_legs(b, rules, legs, row, bar, rolled, -1)
     if code != OK:
         return code
     position = b.positions[row]
-    contracts = _contracts(b, rules, row, bar, equity)
+    free = free_underlying(b, bar, -1)
+    contracts = _contracts(b, rules, legs, row, bar, equity)
+    covered = _calls_on_holding(b, legs, row)
+    if covered > 0.0:
+        contracts = min(contracts, free / covered)
     if not (contracts > 0.0):
         b.totals[REJECTED] += 1.0
         return NOT_OPENED
@@ -138,7 +152,11 @@ def open_booked(b: Any, rules: Any, legs: Any, row: int, bar: int, equity: float
         slipped += abs(state[UNITS]) * state[PAID] * b.terms[MULTIPLIER]
         nearest = min(nearest, state[EXPIRY])
     position[NEAREST], position[CONTRACTS_HELD] = nearest, contracts
-    if not _enough_equity(b, legs, row, bar, contracts, equity + credit - fees):
+    position[BESIDE] = beside = _bought_beside(legs) * contracts
+    change = beside - free if beside != 0.0 else 0.0
+    position[ACTIVE], position[NUMBER] = 1.0, b.account[OPENED]
+    if equity + credit - fees + position_value(b, row) < _margin_after(b, row, bar, change):
+        position[ACTIVE] = 0.0
         b.totals[REJECTED] += 1.0
         return NOT_OPENED
     b.totals[COMMISSION_PAID] += fees
@@ -146,42 +164,60 @@ def open_booked(b: Any, rules: Any, legs: Any, row: int, bar: int, equity: float
     b.totals[PREMIUM] += credit
     b.totals[PREMIUM_SIZE] += abs(credit)
     b.account[MONEY] += credit - fees
-    position[ACTIVE], position[NUMBER], position[ENTRY] = 1.0, b.account[OPENED], bar
+    position[ENTRY] = bar
     position[CREDIT], position[REALISED], position[PROFIT] = credit, 0.0, credit - fees
     position[LAST_HEDGE], position[PART_PAID] = bar, b.account[PART_CROSSED]
     b.account[OPENED] += 1.0
-    forget_scan(b.scans[row])
-    wanted = _wanted_underlying(legs, contracts)
-    if b.own[KEEPS] != 0.0 and wanted != 0.0:
+    if change != 0.0:
         price: float = b.series[PRICE, bar]
-        change = wanted - b.holdings[SHARES, AMOUNT]
-        if change != 0.0:
-            trade_underlying(b, SHARES, bar, price, change, False, REBALANCED)
+        trade_underlying(b, SHARES, bar, price, change, False, REBALANCED)
     return OK
 
 
+@part
+def free_row(b: Any, rules: Any) -> int:
+    """Return a row for a position, as long as no more are open than may be; else -1."""
+    count = 0
+    for row in range(MOST_POSITIONS):
+        count += 1 if b.positions[row, ACTIVE] != 0.0 else 0
+    return any_free_row(b) if count < rules[MOST_OPEN] else -1
+
+
+@part
+def any_free_row(b: Any) -> int:
+    """Return a row without a position; -1 where there is none."""
+    for row in range(MOST_POSITIONS):
+        if b.positions[row, ACTIVE] == 0.0:
+            return row
+    return -1
+
+
 @rare
-def quote_legs(b: Any, legs: Any, row: int, bar: int, rolled: bool) -> int:
+def quote_legs(
+    b: Any, rules: Any, legs: Any, row: int, bar: int, rolled: bool, leaving: int
+) -> int:
     """Choose the contracts of all legs and mark them, one contract each.
 
-    `rolled` takes the strikes of the position before, of a chain those nearest to them.
+    `rolled` takes the strikes of the position before, of a chain those nearest to them. The
+    position of the row `leaving` is open yet, and would be closed before.
     """
     keep_apart()
     last, count = b.series.shape[1] - BLOCK - 1, 0
-    holding = b.holdings[SHARES, AMOUNT] != 0.0
+    holding = b.holdings[SHARES, AMOUNT] > 0.0
+    free = free_underlying(b, bar, leaving) > 0.0
     for leg in range(MOST_LEGS):
         b.states[row * MOST_LEGS + leg, HELD] = 0.0
     for leg in range(legs.shape[0]):
         when = legs[leg, LEG_WHEN]
-        if legs[leg, LEG_UNDERLYING] != 0.0 or (when == 1.0 and holding):
+        if legs[leg, LEG_UNDERLYING] != 0.0 or (when == _FLAT and holding):
             continue
-        if when == 2.0 and not holding:
+        if when == _HOLDING and not free:
             continue
         at = row * MOST_LEGS + leg
         state = b.states[at]
         for place in range(STATE_WIDTH):
             state[place] = 0.0
-        expiry = expiry_of(b, legs[leg], bar)
+        expiry = expiry_of(b, legs[leg], bar, rules[ROLL_BARS])
         if expiry < 0 or expiry > last:
             return NOT_OPENED
         state[EXPIRY], state[CALL] = expiry, legs[leg, LEG_CALL]
@@ -219,7 +255,7 @@ def quote_legs(b: Any, legs: Any, row: int, bar: int, rolled: bool) -> int:
 
 
 @part
-def _contracts(b: Any, rules: Any, row: int, bar: int, equity: float) -> float:
+def _contracts(b: Any, rules: Any, legs: Any, row: int, bar: int, equity: float) -> float:
     """Return the contracts of a position: whole ones, but where the study names their number."""
     if b.account[ASKED] > 0.0:
         return float(b.account[ASKED])
@@ -229,9 +265,13 @@ def _contracts(b: Any, rules: Any, row: int, bar: int, equity: float) -> float:
     if rules[SIZING] == _BY_VALUE:
         one = abs(b.series[PRICE, bar]) * b.terms[MULTIPLIER]
     elif rules[SIZING] == _BY_MARGIN:
-        one = position_margin(b, row, bar, 0.0)
+        cover = _bought_beside(legs)
+        if cover == 0.0:
+            cover = _calls_on_holding(b, legs, row)
+        forget_scan(b.scans[row])
+        one = position_margin(b, row, bar, cover)
     elif rules[SIZING] == _BY_RISK:
-        one = rules[STOP_LOSS] * abs(position_value(b, row))
+        one = rules[STOP_LOSS] * abs(_premium_of_one(b, row))
     elif b.totals[TRADES] < _KELLY_SEEN:
         return float(rules[CONTRACTS])
     else:
@@ -244,25 +284,40 @@ def _contracts(b: Any, rules: Any, row: int, bar: int, equity: float) -> float:
 
 
 @part
-def _enough_equity(
-    b: Any, legs: Any, row: int, bar: int, contracts: float, before_value: float
-) -> bool:
-    """Whether equity after the fills is at least what everything then ties up."""
-    after = before_value + position_value(b, row)
-    wanted, held = _wanted_underlying(legs, contracts), b.holdings[SHARES, AMOUNT]
-    cover = wanted if wanted != 0.0 else held
-    asked = book_margin(b, bar) + position_margin(b, row, bar, cover)
-    value = abs(wanted) * abs(b.series[PRICE, bar]) * b.terms[MULTIPLIER]
-    if wanted != 0.0 and held == 0.0:
-        asked += b.own[UNDERLYING_MARGIN] * value
-    return bool(after >= asked)
+def _premium_of_one(b: Any, row: int) -> float:
+    """Return what one contract of a position would pay or bring in, at its fills."""
+    paid = 0.0
+    for leg in range(MOST_LEGS):
+        state = b.states[row * MOST_LEGS + leg]
+        if state[HELD] != 0.0:
+            buys, crossed = state[UNITS] > 0.0, b.account[PART_CROSSED]
+            paid += state[UNITS] * fill_price(b, state[MIDDLE], state[HALF], buys, crossed)
+    return float(paid * b.terms[MULTIPLIER])
 
 
 @part
-def _wanted_underlying(legs: Any, contracts: float) -> float:
-    """Return the underlying that a position holds beside its options, in contracts' worth."""
+def _margin_after(b: Any, row: int, bar: int, change: float) -> float:
+    """Return what everything ties up once a position is open and its underlying has been bought."""
+    forget_scan(b.scans[row])
+    return margin_with(b, bar, change)
+
+
+@part
+def _bought_beside(legs: Any) -> float:
+    """Return the underlying that a contract of a position holds beside its options."""
     wanted = 0.0
     for leg in range(legs.shape[0]):
         if legs[leg, LEG_UNDERLYING] != 0.0:
             wanted += legs[leg, LEG_UNITS]
-    return wanted * contracts
+    return wanted
+
+
+@part
+def _calls_on_holding(b: Any, legs: Any, row: int) -> float:
+    """Return the calls that a contract sells only on what is held of the underlying."""
+    count = 0.0
+    for leg in range(legs.shape[0]):
+        opened = b.states[row * MOST_LEGS + leg, HELD] != 0.0
+        if opened and legs[leg, LEG_WHEN] == _HOLDING and legs[leg, LEG_CALL] != 0.0:
+            count += max(-legs[leg, LEG_UNITS], 0.0)
+    return count

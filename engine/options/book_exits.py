@@ -53,6 +53,7 @@ from engine.options.book_layout import (
     VEGA_THEN,
     book_at,
 )
+from engine.options.book_margin import forget_scans
 from engine.options.book_marks import underlying_at
 from engine.options.book_underlying import trade_underlying
 from engine.options.closing import count_position
@@ -76,6 +77,7 @@ from engine.options.layout import (
     SLIPPAGE_PAID,
     TRADED_VALUE,
 )
+from engine.options.scan_rules import forget_scan
 
 __all__ = ["close_booked", "close_call", "exercise_early", "fill_price"]
 
@@ -187,6 +189,8 @@ def _close(b: Any, row: int, bar: int, reason: int) -> None:
     held_bars = bar - int(position[ENTRY])
     count_position(position[PROFIT], position[CREDIT], held_bars, reason, b.totals)
     position[ACTIVE] = 0.0
+    if b.own[KEEPS] != 0.0:  # what it used covers others now
+        forget_scans(b)
 
 
 @part
@@ -199,6 +203,7 @@ def _end_leg(
     units = state[UNITS]
     came = units * price * b.terms[MULTIPLIER]
     state[HELD] = 0.0
+    forget_scan(b.scans[row])
     b.account[MONEY] += came - fee
     position[REALISED] += came
     position[PROFIT] += came - fee

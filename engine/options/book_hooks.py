@@ -21,14 +21,12 @@ from engine.execution.linked import BrokerCalls
 from engine.execution.state import FRAME_WIDTH, simulation_at
 from engine.options.book import (
     begin_book,
-    book_equity,
     can_close,
-    free_row,
     leave,
     mark_all,
     note_close,
 )
-from engine.options.book_entries import NOT_OPENED, open_booked
+from engine.options.book_entries import NOT_OPENED, free_row, open_booked
 from engine.options.book_exits import close_booked
 from engine.options.book_layout import (
     ACTIVE,
@@ -51,11 +49,10 @@ from engine.options.book_layout import (
     SHARES,
     SIMULATION,
     TIED_UP,
-    UNDERLYING_MARGIN,
     USED,
     book_at,
 )
-from engine.options.book_margin import book_margin
+from engine.options.book_margin import book_equity, book_margin, margin_with
 from engine.options.book_underlying import rehedge, trade_underlying
 from engine.options.handles import CLOSE_LEGS, OPEN_LEGS
 from engine.options.layout import (
@@ -65,7 +62,6 @@ from engine.options.layout import (
     LEG_WIDTH,
     LEVEL,
     MOST_POSITIONS,
-    MULTIPLIER,
     NOT_PRICED,
     OF_HOOK,
     OK,
@@ -169,8 +165,8 @@ def _bar(b: Any, rules: Any, bar: int) -> int:
     held = mark_all(b, bar)
     if held < 0:
         return NOT_PRICED
-    if held > 0:
-        b.totals[EXPOSED] += 1.0
+    b.totals[EXPOSED] += 1.0 if held > 0 else 0.0
+    if held > 0 or b.holdings[SHARES, AMOUNT] != 0.0:
         end = RULES_WIDTH + int(b.groups[0, GROUP_SIZE]) * LEG_WIDTH
         legs = b.plans[b.hook[HOOK_SET], RULES_WIDTH:end]
         leave(b, rules, legs.reshape((int(b.groups[0, GROUP_SIZE]), LEG_WIDTH)), bar)
@@ -216,7 +212,7 @@ def _open(b: Any, rules: Any, group: int, contracts: float, bar: int) -> int:
     count = int(b.groups[group, GROUP_SIZE])
     begin = RULES_WIDTH + int(b.groups[group, GROUP_FIRST]) * LEG_WIDTH
     legs = b.plans[b.hook[HOOK_SET], begin : begin + count * LEG_WIDTH].reshape((count, LEG_WIDTH))
-    code = open_booked(b, rules, legs, row, bar, book_equity(b))
+    code = open_booked(b, rules, legs, row, bar, book_equity(b), False)
     if code == NOT_OPENED and b.totals[REJECTED] == before:
         b.totals[REJECTED] += 1.0  # no contract, or no quote
     return int(code)
@@ -235,14 +231,17 @@ def _close_all(b: Any, bar: int) -> None:
 
 @part
 def _hold(b: Any, units: float, bar: int) -> None:
-    """Bring the underlying to a size, if equity covers what it and all else then tie up."""
+    """Bring the underlying to a size, if equity covers what it and all else then tie up.
+
+    What ties up no more than before is done in any case.
+    """
     price: float = b.series[PRICE, bar]
     held = b.holdings[SHARES, AMOUNT]
     if not math.isfinite(units):
         b.totals[REJECTED] += 1.0
         return
-    more = (abs(units) - abs(held)) * abs(price) * b.terms[MULTIPLIER] * b.own[UNDERLYING_MARGIN]
-    if more > 0.0 and book_margin(b, bar) + more > book_equity(b):
+    asked = margin_with(b, bar, units - held)
+    if asked > book_equity(b) and asked > book_margin(b, bar):
         b.totals[REJECTED] += 1.0
     elif units != held:
         trade_underlying(b, SHARES, bar, price, units - held, False, REBALANCED)

@@ -58,7 +58,8 @@ REALISED: Final = 6  # by legs that have ended
 PROFIT: Final = 7  # of everything that has ended, and of the underlying up to now
 LAST_HEDGE: Final = 8
 PART_PAID: Final = 9  # of the half-spread, by its fills
-POSITION_WIDTH: Final = 10
+BESIDE: Final = 10  # of the underlying, held beside its options
+POSITION_WIDTH: Final = 11
 
 # --- states: float64[MOST_POSITIONS * MOST_LEGS, STATE_WIDTH], a leg of a position ---------------
 HELD: Final = 0  # non-zero: open
@@ -104,13 +105,12 @@ SHARES: Final = MOST_POSITIONS
 MONEY: Final = 0
 FULL: Final = 1  # non-zero: the tape had no room
 OPENED: Final = 2
-ROLLING: Final = 3  # bar at which a position was closed to be rolled; -1: none
-USED: Final = 4  # columns of the tape
-WITH_GREEKS: Final = 5
-PART_CROSSED: Final = 6  # of the half-spread, by a fill of what is opened next
-ASKED: Final = 7  # contracts that a hook asked for; NaN: sized by the rules
-TIED_UP: Final = 8  # margin at the last close
-ACCOUNT_WIDTH: Final = 9
+USED: Final = 3  # columns of the tape
+WITH_GREEKS: Final = 4
+PART_CROSSED: Final = 5  # of the half-spread, by a fill of what is opened next
+ASKED: Final = 6  # contracts that a hook asked for; NaN: sized by the rules
+TIED_UP: Final = 7  # margin at the last close
+ACCOUNT_WIDTH: Final = 8
 
 # --- contracts: float64[contracts, CONTRACT_WIDTH]; quotes: float64[QUOTE_WIDTH, contracts, bars]
 QUOTED_EXPIRY: Final = 0  # bar; beyond the path: not tradeable

@@ -31,6 +31,7 @@ from engine.options.book_layout import (
     YIELD_RATE,
 )
 from engine.options.legs import Leg
+from engine.options.path_margin import underlying_share
 from engine.options.settings import OptionSettings
 
 __all__ = [
@@ -42,9 +43,6 @@ __all__ = [
     "legs_field",
     "settled_in",
 ]
-
-# Of the value of a future, where the study says nothing.
-_FUTURE_MARGIN = 0.1
 
 
 def holds_underlying(legs: Sequence[Leg]) -> bool:
@@ -188,8 +186,7 @@ def encode_own(
     own[DIVIDEND] = settings.dividend if spot else 0.0
     own[UNDERLYING_SHARE], own[UNDERLYING_POINTS] = 0.01 * costs.percent, costs.points
     own[UNDERLYING_COMMISSION] = costs.commission
-    usual = 1.0 if spot else _FUTURE_MARGIN
-    own[UNDERLYING_MARGIN] = usual if costs.margin is None else costs.margin
+    own[UNDERLYING_MARGIN] = underlying_share(settings)
     own[YEARS_OF_BAR], own[BARS_OF_DAY] = bar_years, bars_per_session
     own[SECURED], own[QUOTED_PRICES] = strategy.secured, settings.chain is not None
     own[WIDER_OTM], own[WIDER_NEAR] = settings.spread.wider_otm, settings.spread.wider_near

@@ -47,6 +47,7 @@ from engine.options.book_layout import (
     USED,
     book_at,
 )
+from engine.options.book_margin import forget_scans
 from engine.options.book_marks import dividends_of_bar, underlying_at
 from engine.options.layout import (
     COMMISSION_PAID,
@@ -126,6 +127,8 @@ def _change(
     b: Any, row: int, bar: int, price: float, change: float, delivered: bool, reason: int
 ) -> None:
     holding = b.holdings[row]
+    if row == SHARES:
+        forget_scans(b)
     if holding[AMOUNT] != 0.0:
         _end_stretch(b, row, bar, price, reason)
     holding[AMOUNT] += change

@@ -63,7 +63,8 @@ class Leg(SettingsModel):
     kinds : sequence of str, optional
         Kinds of a listing's options, such as ``monthly`` and ``weekly``; by default all.
     when : {"always", "flat", "holding"}
-        Whether the leg is opened at all: where none of the underlying is held, or where some is.
+        Whether the leg is opened at all: where none of the underlying is held, or where some is
+        that no open position uses, of which calls are sold on no more.
 
     Examples
     --------

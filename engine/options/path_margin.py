@@ -36,9 +36,17 @@ from engine.options.pricing import forward_at
 from engine.options.scan import scan_rules
 from engine.options.scan_rules import SCENARIOS, forget_scan, held_scan_risk
 from engine.options.settings import OptionSettings
-from engine.options.strategy_rules import strategy_margin
+from engine.options.strategy_rules import UNDERLYING_PLACE, strategy_margin
 
-__all__ = ["MARGIN_ROOM", "MARGIN_RULES", "encode_margin", "required_margin"]
+__all__ = [
+    "MARGIN_ROOM",
+    "MARGIN_RULES",
+    "SCAN_RULE",
+    "STRATEGY_RULE",
+    "encode_margin",
+    "required_margin",
+    "underlying_share",
+]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -46,6 +54,9 @@ Flags = NDArray[np.bool_]
 #: Rules by their place in the row that `encode_margin` makes.
 MARGIN_RULES: Final = ((ShareMargin, PointsMargin), (StrategyMargin,), (ScanMargin,))
 STRATEGY_RULE: Final = 1.0
+SCAN_RULE: Final = 2.0
+# Of the value of a future, and of shares by Regulation T, where the study says nothing.
+_FUTURE_SHARE, _REGULATED_SHARE = 0.1, 0.5
 # Rows of the room: of the legs strike, time left, contracts, price and volatility; room of the
 # rules to work in; the last scan.
 _STRIKES, _YEARS, _UNITS, _PRICES, _VOLATILITIES = 0, 1, 2, 3, 4
@@ -85,10 +96,24 @@ def encode_margin(
     terms[UNDERLYING_YIELD] = settings.dividend if of_spot else settings.rate
     if isinstance(margin, StrategyMargin):
         own = margin_rules(margin.rate, margin.minimum, 0.0)
+        own[UNDERLYING_PLACE] = underlying_share(settings)
     elif isinstance(margin, ScanMargin):
         terms[RESCAN_STEP] = margin.rescan
         own = scan_rules(**margin.model_dump(exclude={"rule", "rescan"}))
     return np.concatenate([terms, own])
+
+
+def underlying_share(settings: OptionSettings) -> float:
+    """Return the share of its value that holding the underlying ties up.
+
+    What the study says; else half of a spot under ``reg_t`` and all of it under other rules, and a
+    tenth of a future.
+    """
+    if settings.underlying_costs.margin is not None:
+        return settings.underlying_costs.margin
+    if settings.pricing != "black_scholes":
+        return _FUTURE_SHARE
+    return _REGULATED_SHARE if isinstance(settings.margin, StrategyMargin) else 1.0
 
 
 @kernel

@@ -108,7 +108,8 @@ class UnderlyingCosts(SettingsGroup):
         Account currency per contract's worth.
     margin : float, optional
         Share of its value that holding it asks for: by default all of a spot
-        (``pricing: black_scholes``), a tenth of a future.
+        (``pricing: black_scholes``), of which ``margin: reg_t`` asks for half, and a tenth of a
+        future.
     """
 
     percent: float = Field(0.0, ge=0, lt=200)

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from engine.compiled import inlined, kernel
 
-__all__ = ["MARGIN_RULES_WIDTH", "fill_strategy_margin", "strategy_margin"]
+__all__ = ["MARGIN_RULES_WIDTH", "UNDERLYING_PLACE", "fill_strategy_margin", "strategy_margin"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 #: Of the row of rules: rate, minimum, rate of the underlying.
 MARGIN_RULES_WIDTH: Final = 3
-_RATE, _MINIMUM, _UNDERLYING = 0, 1, 2
+_RATE, _MINIMUM = 0, 1
+UNDERLYING_PLACE: Final = 2
 
 
 @kernel
@@ -101,7 +102,7 @@ def _covered_by_underlying(
     """Deposit for the underlying, whose units are taken from the shorts that they cover."""
     covers_calls = underlying > 0.0
     free = abs(underlying)
-    share = rules[_UNDERLYING]
+    share = rules[UNDERLYING_PLACE]
     deposit = 0.0
     while free > 0.0:
         k = _deepest(strikes, calls, left, covers_calls)

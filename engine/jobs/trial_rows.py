@@ -184,7 +184,9 @@ def _market(prepared: Prepared) -> list[float] | None:
     found = []
     for bars in source.bars:
         prices = np.concatenate([[bars.open[first]], bars.close[first + ends]])
-        found.append(np.diff(prices) / np.abs(prices[:-1]))
+        moves, before = np.diff(prices), np.abs(prices[:-1])
+        unknown = np.full(len(moves), np.nan)
+        found.append(np.divide(moves, before, out=unknown, where=before > 0.0))
     return [float(value) for value in np.mean(found, axis=0)]
 
 

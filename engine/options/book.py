@@ -252,12 +252,22 @@ def leave(b: Any, rules: Any, legs: Any, bar: int) -> int:
 
 @part
 def _close_for_margin(b: Any, bar: int) -> None:
-    """Close everything, the underlying too, and count what was closed."""
-    closed = 0
+    """Close everything, the underlying too, and count what was closed.
+
+    A position with a leg that has no quote waits for one, and with it the underlying, its cover.
+    """
+    closed, waiting = 0, 0
     for row in range(MOST_POSITIONS):
-        if b.positions[row, ACTIVE] != 0.0:
+        if b.positions[row, ACTIVE] == 0.0:
+            continue
+        if can_close(b, row, bar):
             close_booked(b, row, bar, MARGIN_CALL)
             closed += 1
+        else:
+            b.totals[UNQUOTED] += 1.0
+            waiting += 1
+    if waiting > 0:
+        return
     if b.holdings[SHARES, AMOUNT] != 0.0:
         price = b.series[PRICE, bar]
         trade_underlying(b, SHARES, bar, price, -b.holdings[SHARES, AMOUNT], False, MARGIN_CALL)

@@ -63,7 +63,9 @@ from engine.options.layout import (
     COMMISSION,
     COMMISSION_PAID,
     CONTRACTS,
+    FIRST_LEG,
     LEG_CALL,
+    LEG_RULE,
     LEG_UNDERLYING,
     LEG_UNITS,
     LEG_WHEN,
@@ -222,6 +224,8 @@ def quote_legs(
         state[UNITS] = legs[leg, LEG_UNITS]
         if b.contracts.shape[0] > 0:
             strike = b.strikes[leg] if rolled else math.nan
+            if leg > 0 and legs[leg, LEG_RULE] == FIRST_LEG:
+                strike = b.states[row * MOST_LEGS, STRIKE_OF]
             contract = quoted_contract(b, legs[leg], bar, expiry, strike)
             if contract < 0:
                 b.totals[UNQUOTED] += 1.0
@@ -229,12 +233,14 @@ def quote_legs(
             state[CONTRACT], state[STRIKE_OF] = contract, b.contracts[contract, QUOTED_STRIKE]
         elif rolled:
             state[STRIKE_OF] = b.strikes[leg]
+        elif leg > 0 and legs[leg, LEG_RULE] == FIRST_LEG:
+            state[STRIKE_OF] = b.states[row * MOST_LEGS, STRIKE_OF]
         else:
             state[STRIKE_OF] = strike_by_model(b, legs[leg], bar, expiry)
         mark_leg(b, at, bar, True)
-        # Nobody bids for what is to be sold: it cannot be.
-        unsold = legs[leg, LEG_UNITS] < 0.0 and state[HALF] >= state[MIDDLE]
-        if b.contracts.shape[0] > 0 and unsold:
+        # Nobody bids as much as a tick for what is to be sold: it cannot be.
+        bid = fill_price(b, state[MIDDLE], state[HALF], False, 1.0)
+        if legs[leg, LEG_UNITS] < 0.0 and bid <= 0.0:
             b.totals[UNQUOTED] += 1.0
             return NOT_OPENED
         if math.isnan(state[MIDDLE]):

@@ -33,6 +33,7 @@ from engine.options.book_layout import (
     UNITS,
 )
 from engine.options.layout import (
+    MARGIN_POINTS,
     MARGIN_RATE,
     MARGIN_RULE,
     MOST_LEGS,
@@ -138,6 +139,7 @@ def position_margin(b: Any, row: int, bar: int, cover: float) -> float:
     else:
         uncovered = max(calls, puts, 0.0) * b.terms[MULTIPLIER]
         margin = b.terms[MARGIN_RATE] * uncovered * abs(b.series[PRICE, bar])
+        margin += b.terms[MARGIN_POINTS] * uncovered
         margin += max(-position_value(b, row), 0.0) + of_cover
     return float(max(margin, secured) if b.own[SECURED] != 0.0 else margin)
 

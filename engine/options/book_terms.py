@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,23 +31,18 @@ from engine.options.book_layout import (
     YIELD_RATE,
 )
 from engine.options.legs import Leg
-from engine.options.listings import option_listing
 from engine.options.path_margin import underlying_share
 from engine.options.settings import OptionSettings
-from engine.strategies.parameters import Parameter
 
 __all__ = [
     "asks_for_book",
     "check_book",
     "check_rules",
-    "check_strikes",
     "encode_own",
     "holds_underlying",
+    "legs_field",
     "settled_in",
 ]
-
-# Of a strike, over the distance of listed ones, within which it is one of them.
-_NEAR = 1e-6
 
 
 def holds_underlying(legs: Sequence[Leg]) -> bool:
@@ -110,60 +104,6 @@ def check_book(strategy: Any, legs: Sequence[Leg], settings: OptionSettings) -> 
 def legs_field(strategy: Any) -> str:
     """Return where the legs of a study are written: in its settings, or by the strategy."""
     return f"{strategy.name}.legs" if getattr(strategy, "leg_groups", {}) else "options.legs"
-
-
-def check_strikes(
-    strategy: Any,
-    legs: Sequence[Leg],
-    parameters: NDArray[np.float64],
-    settings: OptionSettings,
-) -> None:
-    """Refuse strikes that a leg names and no grid of the study has, and deltas that there are not.
-
-    Raises
-    ------
-    Refusal
-        Names the strikes beside it.
-    """
-    _check_deltas(strategy, legs, parameters)
-    steps = [settings.strike_step] if settings.strike_step > 0.0 else []
-    if settings.listing is not None:
-        steps = [band.increment for band in option_listing(settings.listing).grid.bands]
-    for place, leg in enumerate(legs):
-        if leg.by != "absolute" or isinstance(leg.otm, Parameter) or leg.right == "underlying":
-            continue
-        whole = [leg.otm / step for step in steps]
-        if steps and all(abs(each - round(each)) > _NEAR for each in whole):
-            step = min(steps)
-            below = math.floor(leg.otm / step) * step
-            raise Refusal(
-                f"{legs_field(strategy)}.{place}.otm",
-                f"{leg.otm:g}, a strike that is not listed",
-                f"listed ones, such as {below:g} or {below + step:g}",
-            )
-
-
-def _check_deltas(strategy: Any, legs: Sequence[Leg], parameters: NDArray[np.float64]) -> None:
-    column = {name: number for number, name in enumerate(strategy.parameters)}
-    for place, leg in enumerate(legs):
-        if leg.right == "underlying":
-            continue
-        by_delta = np.full(len(parameters), leg.by == "delta")
-        if isinstance(leg.by, Parameter):
-            codes, declared = parameters[:, column[leg.by.name]], strategy.parameters[leg.by.name]
-            named = [code for code in np.unique(codes) if declared.decode(code) == "delta"]
-            by_delta = np.isin(codes, named)
-        if not by_delta.any():
-            continue
-        field = f"{legs_field(strategy)}.{place}.otm"
-        if isinstance(leg.otm, Parameter):
-            field = f"strategy.parameters.{leg.otm.name}"
-            offsets = parameters[by_delta, column[leg.otm.name]]
-        else:
-            offsets = np.array([float(leg.otm)])
-        outside = offsets[~((offsets > 0.0) & (offsets < 1.0))]
-        if len(outside):
-            raise Refusal(field, f"{outside[0]:g} by delta", "more than 0 and less than 1")
 
 
 def check_rules(strategy: Any, parameters: NDArray[np.float64], settings: OptionSettings) -> None:

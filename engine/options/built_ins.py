@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.options.layout import STRIKE_RULES
+from engine.options.layout import FIRST_LEG, STRIKE_RULES
 from engine.options.legs import Leg
 from engine.options.strategies import OptionStrategy
 from engine.strategies.parameters import Choice, Float, Int
@@ -30,7 +30,7 @@ __all__ = [
     "Wheel",
 ]
 
-_STRIKES = list(STRIKE_RULES)
+_STRIKES = [word for rule, word in enumerate(STRIKE_RULES) if rule != FIRST_LEG]
 
 
 def _otm(default: float, what: str) -> Float:
@@ -213,18 +213,19 @@ class Butterfly(OptionStrategy):
 
 
 class CalendarSpread(OptionStrategy):
-    """Sell a near call at the money and buy a far one of the same strike.
+    """Sell a near call at the money of its expiry and buy a far one of the same strike.
 
     Both legs are closed when the near one expires.
     """
 
     name = "calendar_spread"
+    near_and_far = ("dte", "far_dte")
 
     dte = Int(21, low=1, high=1000, doc="days to expiry of the near leg")
     far_dte = Int(63, low=1, high=1000, doc="days to expiry of the far leg")
     legs = (
         Leg(side="sell", right="call", days=dte),
-        Leg(side="buy", right="call", days=far_dte),
+        Leg(side="buy", right="call", by="first_leg", days=far_dte),
     )
 
 
@@ -235,6 +236,7 @@ class DiagonalSpread(OptionStrategy):
     """
 
     name = "diagonal_spread"
+    near_and_far = ("dte", "far_dte")
 
     call_otm = Float(3.0, low=0.0, high=99.0, doc="percent that the near call is out of the money")
     dte = Int(21, low=1, high=1000, doc="days to expiry of the near leg")

@@ -95,7 +95,7 @@ def chain_marks(
     times: ArrayLike,
     contracts: Iterable[Contract] | None = None,
     *,
-    stale_after: float = 86_400.0,
+    stale_after: float = 43_200.0,
 ) -> ChainMarks:
     """Return the newest quotes of contracts at each of some times, such as the closes of bars.
 
@@ -108,7 +108,8 @@ def chain_marks(
     contracts : iterable of (date, float, str), optional
         Expiry, strike and right; by default all that the chain has quotes of.
     stale_after : float
-        Seconds for which a quote stands in for those that are missing.
+        Seconds for which a quote stands in for those that are missing: half a day, so that none
+        stands in for that of the next session.
 
     Raises
     ------
@@ -124,7 +125,7 @@ def chain_marks(
     >>> chain = mc.OptionChain.from_frame(pl.DataFrame(quotes))
     >>> day = 86_400_000_000
     >>> closes = chain.timestamps[0] + np.arange(5) * day
-    >>> marks = mc.chain_marks(chain, closes)
+    >>> marks = mc.chain_marks(chain, closes, stale_after=86_400.0)
     >>> marks.mark
     array([[12.2, 12.2, 11.1, 11.1,  nan]])
     >>> float(marks.fills("sell", 0.5)[0, 0]), marks.counts["stale"]

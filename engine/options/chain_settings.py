@@ -32,7 +32,8 @@ class ChainSettings(SettingsGroup):
     rate : float
         Of discounting, where quotes of calls and puts do not tell it.
     stale_after : float
-        Seconds for which a quote stands in for those that are missing.
+        Seconds for which a quote stands in for those that are missing: half a day, so that none
+        stands in for that of the next session.
     as_of : datetime, optional
         Time of the quotes of a file that has none, in `zone` unless it names another.
     """
@@ -41,7 +42,7 @@ class ChainSettings(SettingsGroup):
     underlying: str | None = None
     zone: str = "America/New_York"
     rate: float = Field(0.0, gt=-1, lt=1)
-    stale_after: float = Field(86_400.0, ge=0, le=1e9)
+    stale_after: float = Field(43_200.0, ge=0, le=1e9)
     as_of: datetime.datetime | None = None
 
 

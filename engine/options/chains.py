@@ -84,7 +84,7 @@ class OptionChain:
         frame: Any,
         *,
         zone: str = _NEW_YORK,
-        as_of: datetime.datetime | None = None,
+        as_of: datetime.datetime | str | None = None,
         underlying: str | None = None,
         rate: float = 0.0,
         stale_after: float = _STALE,
@@ -114,7 +114,9 @@ class OptionChain:
         [75.15, 75.15, 75.15, 75.15]
         """
         _check_settings(zone, rate, stale_after, exercise)
-        rows = chain_rows(polars_frame(frame), zone=zone, as_of=as_of, underlying=underlying)
+        rows = chain_rows(
+            polars_frame(frame), zone=zone, as_of=_time_of_quotes(as_of), underlying=underlying
+        )
         return cls._of_rows(rows, zone, underlying, rate, stale_after, exercise)
 
     @classmethod
@@ -257,7 +259,7 @@ def read_option_chain(
     path: str | Path,
     *,
     zone: str = _NEW_YORK,
-    as_of: datetime.datetime | None = None,
+    as_of: datetime.datetime | str | None = None,
     underlying: str | None = None,
     rate: float = 0.0,
     stale_after: float = _STALE,
@@ -272,8 +274,8 @@ def read_option_chain(
         side, zip archives of these, archives of Lean's minute quotes, or a folder.
     zone : str
         IANA zone of stamps that carry none; options expire at 16:00 there.
-    as_of : datetime, optional
-        Instant of the quotes, for files that have no column of it.
+    as_of : datetime or str, optional
+        Instant of the quotes, for files that have no column of it; in `zone` where it names none.
     underlying : str, optional
         Which of several in a file, and the name of that of files that name none.
     rate : float
@@ -314,7 +316,7 @@ def read_option_chain(
     """
     _check_settings(zone, rate, stale_after, exercise)
     place = Path(path)
-    rows = read_chain_files(place, zone=zone, as_of=as_of, underlying=underlying)
+    rows = read_chain_files(place, zone=zone, as_of=_time_of_quotes(as_of), underlying=underlying)
     try:
         return OptionChain._of_rows(rows, zone, underlying, rate, stale_after, exercise)
     except Refusal as refusal:
@@ -332,6 +334,16 @@ def _check_settings(zone: str, rate: float, stale_after: float, exercise: str) -
         raise Refusal("rate", f"{rate}", "a finite number")
     if not stale_after > 0.0:
         raise Refusal("stale_after", f"{stale_after}", "more than 0 seconds")
+
+
+def _time_of_quotes(given: datetime.datetime | str | None) -> datetime.datetime | None:
+    """Return the time that files without a column of it are of."""
+    if given is None or isinstance(given, datetime.datetime):
+        return given
+    try:
+        return datetime.datetime.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise Refusal("as_of", repr(given), "a time, such as 2024-01-02T16:00") from None
 
 
 def _instant(given: datetime.datetime | datetime.date | str) -> datetime.datetime:

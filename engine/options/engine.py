@@ -14,13 +14,15 @@ from engine.errors import Refusal
 from engine.execution.metric_groups import all_metrics, asked_metrics, group_versions
 from engine.execution.metric_names import EXCURSIONS
 from engine.execution.settings import Execution
-from engine.options.book_terms import check_book, check_rules, check_strikes
+from engine.options.book_terms import check_book, check_rules
 from engine.options.chain_settings import chain_hash, chain_of
 from engine.options.layout import LEG_BARS
 from engine.options.legs import Leg, check_count, encode_legs
+from engine.options.margin_settings import ShareMargin
 from engine.options.path_reads import check_fields, conditioned
 from engine.options.prepared import PreparedOptions
-from engine.options.settings import OptionSettings
+from engine.options.settings import OptionSettings, RealisedVolatility
+from engine.options.strike_checks import check_expiry_order, check_strikes
 from engine.options.volatility import DYNAMICS
 from engine.strategies.conditions import read_condition
 from engine.strategies.expression import Field
@@ -130,12 +132,21 @@ class OptionEngine:
         self._check_contracts(source)
         self._check_dynamics(source, fields)
         check_book(strategy, self.legs_of(strategy), self.terms)
-        check_strikes(strategy, self.legs_of(strategy), parameters, self.terms)
+        for legs in self.groups_of(strategy).values():
+            check_strikes(strategy, legs, parameters, self.terms)
+        check_expiry_order(strategy, parameters)
         if lowest <= 0.0 and self.terms.pricing != "bachelier":
             raise Refusal(
                 "options.pricing",
                 f"{self.terms.pricing} with prices down to {lowest:g}",
                 "bachelier, whose prices may be below zero",
+            )
+        margin = self.terms.margin
+        if lowest <= 0.0 and isinstance(margin, ShareMargin) and margin.share > 0.0:
+            raise Refusal(
+                "options.margin",
+                f"{margin.share:g}, a share of prices down to {lowest:g}",
+                "an amount, such as {points: 5}, which is asked for at any price; or 0",
             )
         self._check_expiries(strategy, parameters, steps, bars_per_session)
         check_rules(strategy, parameters, self.terms)
@@ -156,15 +167,25 @@ class OptionEngine:
         Refusal
             If both have some, or neither has.
         """
+        return tuple(leg for legs in self.groups_of(strategy).values() for leg in legs)
+
+    def groups_of(self, strategy: type[Strategy]) -> Mapping[str, tuple[Leg, ...]]:
+        """Return the groups of legs of a strategy, or that of the settings where it has none.
+
+        Raises
+        ------
+        Refusal
+            If both have some, or neither has.
+        """
         groups: Mapping[str, tuple[Leg, ...]] = getattr(strategy, "leg_groups", {})
-        own = tuple(leg for legs in groups.values() for leg in legs)
-        if own and self.terms.legs:
+        if groups and self.terms.legs:
             raise Refusal("options.legs", f"legs beside those of {strategy.name}", "none")
-        if not (own or self.terms.legs):
+        if not (groups or self.terms.legs):
             raise Refusal("options.legs", "none", f"the legs of {strategy.name}")
-        for name, legs in groups.items() if own else [("options.legs", self.terms.legs)]:
+        groups = groups or {"options.legs": self.terms.legs}
+        for name, legs in groups.items():
             check_count(legs, name)
-        return own or self.terms.legs
+        return groups
 
     def _check_contracts(self, source: str) -> None:
         """Refuse quotes and listed expiries where nothing says which day a bar is."""
@@ -216,8 +237,18 @@ class OptionEngine:
         bars_per_session: float,
     ) -> None:
         """Refuse legs that no path is long enough for."""
-        if self.terms.chain is not None or self.terms.listing is not None:
-            return  # what is listed or quoted decides
+        volatility = self.terms.volatility
+        if self.terms.chain is not None:
+            return  # what is quoted decides
+        first = volatility.lookback if isinstance(volatility, RealisedVolatility) else 0
+        if first >= steps - 1:
+            raise Refusal(
+                "options.volatility.lookback",
+                f"{first} on paths of {steps} bars, on which nothing would be opened",
+                f"at most {steps - 2}",
+            )
+        if self.terms.listing is not None:
+            return  # what is listed decides
         # Whatever the strikes: their values may be many, and do not matter here.
         legs = [leg.model_copy(update={"otm": 0.5}) for leg in self.legs_of(strategy)]
         names = list(strategy.parameters)
@@ -230,11 +261,12 @@ class OptionEngine:
                 for column, (name, declared) in enumerate(strategy.parameters.items())
             }
             longest = encode_legs(legs, values, bars_per_session)[:, LEG_BARS].max()
-            if longest >= steps:
+            if first + longest >= steps:
+                after = f", the first of which is at bar {first}," if first else ""
                 raise Refusal(
                     "strategy.parameters",
-                    f"an expiry {longest:g} bars after the entry on paths of {steps}",
-                    f"at most {steps - 1}",
+                    f"an expiry {longest:g} bars after the entry{after} on paths of {steps}",
+                    f"at most {steps - 1 - first}",
                 )
 
 

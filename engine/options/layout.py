@@ -42,10 +42,11 @@ MARGIN_RATE: Final = 6  # share of the underlying's value per uncovered short co
 CASH: Final = 7
 OF_FUTURE: Final = 8  # non-zero: the underlying is a future of the model, by the tables
 NORMAL: Final = 9  # non-zero: Bachelier's price
-TERMS_WIDTH: Final = 10
+MARGIN_POINTS: Final = 10  # of the price per uncovered short contract
+TERMS_WIDTH: Final = 11
 
 # --- margin: float64[MARGIN_TERMS_WIDTH + numbers of the rule], `engine.options.path_margin` -----
-MARGIN_RULE: Final = 0  # 0: the share MARGIN_RATE
+MARGIN_RULE: Final = 0  # 0: the share MARGIN_RATE, and MARGIN_POINTS
 BAR_YEARS: Final = 1
 RESCAN_YEARS: Final = 2  # after which a scan is made anew
 RESCAN_STEP: Final = 3  # share of the price by which it moves before that
@@ -104,7 +105,11 @@ POINTS: Final = 2
 DELTA: Final = 3
 ABSOLUTE: Final = 4
 PREMIUM_RULE: Final = 5  # the strike whose option costs so much: read by the book alone
-STRIKE_RULES: Final = ("percent", "deviations", "points", "delta", "absolute", "premium")
+FIRST_LEG: Final = 6  # that of the first leg
+STRIKE_RULES: Final = (
+    *("percent", "deviations", "points", "delta", "absolute", "premium"),
+    "first_leg",
+)
 
 # --- room: float64[LEG_ROOM + legs, BLOCK], what is priced at once ------------------------------
 FORWARD: Final = 0

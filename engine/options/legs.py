@@ -47,10 +47,11 @@ class Leg(SettingsModel):
         Its right; or the underlying itself, bought beside the options.
     otm : float or Parameter
         How far its strike lies out of the money, by the rule `by`; below 0 it lies in the money.
-    by : {"percent", "deviations", "points", "delta", "absolute", "premium"} or Choice
+    by : {"percent", "deviations", "points", "delta", "absolute", "premium", "first_leg"} or Choice
         Percent of the underlying's future, standard deviations of its logarithm up to expiry,
         points; the delta of the option, before discounting and without its sign, 0 to 1; the
-        strike itself; or what the option costs.
+        strike itself; what the option costs; or the strike of the first leg, whose option it is of
+        another expiry or right.
     days : float or Parameter
         Days to expiry: sessions, as the bars have them.
     ratio : float or Parameter

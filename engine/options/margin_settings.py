@@ -1,14 +1,15 @@
-"""What holding options asks for in a study: a share of the underlying, or a rule."""
+"""What holding options asks for in a study: a share of the underlying, an amount, or a rule."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_serializer
 
 from engine.settings import SettingsGroup
 
-__all__ = ["Margin", "ScanMargin", "ShareMargin", "StrategyMargin"]
+__all__ = ["Margin", "PointsMargin", "ScanMargin", "ShareMargin", "StrategyMargin"]
 
 _RULE: Final = "By which rule margin is asked for."
 
@@ -29,6 +30,20 @@ class ShareMargin(SettingsGroup):
     @model_serializer
     def _as_number(self) -> float:
         return self.share
+
+
+class PointsMargin(SettingsGroup):
+    """An amount per contract, whatever the price: also where that is near or below zero.
+
+    Parameters
+    ----------
+    points : float
+        Asked for, times the multiplier, for each uncovered short option of the side that has more
+        of them, beside what buying the position back costs.
+    """
+
+    rule: Literal["points"] = Field("points", description=_RULE)
+    points: float = Field(ge=0, le=1e9)
 
 
 class StrategyMargin(SettingsGroup):
@@ -77,7 +92,9 @@ class ScanMargin(SettingsGroup):
 
 
 def _named_margin(given: Any) -> Any:
-    """Take a number for a share, and the name of a rule for its usual settings."""
+    """Take a number for a share, points for an amount, a rule's name for its usual settings."""
+    if isinstance(given, Mapping) and "points" in given and "rule" not in given:
+        return {"rule": "points", **given}
     if isinstance(given, str):
         return {"rule": given}
     if isinstance(given, int | float) and not isinstance(given, bool):
@@ -86,12 +103,15 @@ def _named_margin(given: Any) -> Any:
 
 
 Margin = Annotated[
-    Annotated[ShareMargin | StrategyMargin | ScanMargin, Field(discriminator="rule")],
+    Annotated[
+        ShareMargin | PointsMargin | StrategyMargin | ScanMargin, Field(discriminator="rule")
+    ],
     BeforeValidator(
         _named_margin,
         json_schema_input_type=Annotated[float, Field(ge=0, le=10)]
         | Literal["reg_t"]
         | ShareMargin
+        | PointsMargin
         | StrategyMargin
         | ScanMargin,
     ),

@@ -31,7 +31,7 @@ from engine.options.layout import (
     UNDERLYING_YIELD,
 )
 from engine.options.margin import margin_rules
-from engine.options.margin_settings import ScanMargin, ShareMargin, StrategyMargin
+from engine.options.margin_settings import PointsMargin, ScanMargin, ShareMargin, StrategyMargin
 from engine.options.pricing import forward_at
 from engine.options.scan import scan_rules
 from engine.options.scan_rules import SCENARIOS, forget_scan, held_scan_risk
@@ -52,7 +52,7 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 #: Rules by their place in the row that `encode_margin` makes.
-MARGIN_RULES: Final = (ShareMargin, StrategyMargin, ScanMargin)
+MARGIN_RULES: Final = ((ShareMargin, PointsMargin), (StrategyMargin,), (ScanMargin,))
 STRATEGY_RULE: Final = 1.0
 SCAN_RULE: Final = 2.0
 # Of the value of a future, and of shares by Regulation T, where the study says nothing.
@@ -85,7 +85,9 @@ def encode_margin(
     margin = settings.margin
     own = np.empty(0)
     terms = np.zeros(MARGIN_TERMS_WIDTH)
-    terms[MARGIN_RULE] = MARGIN_RULES.index(type(margin))
+    terms[MARGIN_RULE] = next(
+        place for place, kinds in enumerate(MARGIN_RULES) if isinstance(margin, kinds)
+    )
     terms[BAR_YEARS] = bar_years
     # Half a bar less, so that no rounding of times puts a scan off.
     terms[RESCAN_YEARS] = (bars_per_session - 0.5) * bar_years

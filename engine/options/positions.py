@@ -26,6 +26,7 @@ from engine.options.layout import (
     ENTRY_BARS,
     ENTRY_FILL,
     ENTRY_PAID,
+    FIRST_LEG,
     FORWARD,
     LEG_BARS,
     LEG_CALL,
@@ -35,6 +36,7 @@ from engine.options.layout import (
     LEG_UNITS,
     LEVEL,
     MARGIN_CALL,
+    MARGIN_POINTS,
     MARGIN_RATE,
     MARGIN_RULE,
     MARGIN_USE,
@@ -57,6 +59,7 @@ from engine.options.layout import (
     STRIKE_STEP,
     TAPE_FULL,
     TARGET,
+    UNQUOTED,
     VALUE,
 )
 from engine.options.path_margin import required_margin
@@ -146,7 +149,8 @@ def trade_path(
         nearest = min(nearest, legs[leg, LEG_BARS])
         farthest = max(farthest, legs[leg, LEG_BARS])
     horizon, longest = int(nearest), int(farthest)
-    margin_per_point = _margin_per_point(terms, rules, legs)
+    uncovered = _uncovered(terms, rules, legs)
+    margin_per_point, least = terms[MARGIN_RATE] * uncovered, terms[MARGIN_POINTS] * uncovered
     by_rule = margin_terms[MARGIN_RULE] != 0.0
     every = int(rules[ENTRY_BARS])
     bar = first
@@ -162,9 +166,13 @@ def trade_path(
         value = room[VALUE, 0]
         if math.isnan(value):
             return NOT_PRICED
+        if _unsold(terms, legs, room):
+            totals[UNQUOTED] += 1.0
+            bar += 1
+            continue
         credit, commission, slippage = _open(terms, rules, legs, held, room)
         after = cash + credit - commission
-        margin = margin_per_point * abs(series[PRICE, bar]) + max(-value, 0.0)
+        margin = margin_per_point * abs(series[PRICE, bar]) + least + max(-value, 0.0)
         if by_rule:
             margin = required_margin(
                 series, tables, surface, bar, 0, 0, terms, rules, legs, held, room,
@@ -198,7 +206,8 @@ def trade_path(
             value = room[VALUE, place]
             if math.isnan(value):
                 return NOT_PRICED
-            margin = margin_per_point * abs(series[PRICE, bar + held_bars]) + max(-value, 0.0)
+            margin = margin_per_point * abs(series[PRICE, bar + held_bars])
+            margin += least + max(-value, 0.0)
             if by_rule and held_bars < horizon:
                 margin = required_margin(
                     series, tables, surface, bar + held_bars, held_bars, place, terms, rules, legs,
@@ -250,7 +259,8 @@ def _choose_strikes(
             for _ in range(_DELTA_STEPS):
                 deviation = deviation_at(series, tables, surface, bar, column, forward, strike)
                 strike = strike_of(rule, offset, forward, deviation, call, normal)
-        held[leg, STRIKE] = on_grid(strike, terms[STRIKE_STEP])
+        of_first = leg > 0 and rule == FIRST_LEG
+        held[leg, STRIKE] = held[0, STRIKE] if of_first else on_grid(strike, terms[STRIKE_STEP])
 
 
 @inlined
@@ -302,11 +312,11 @@ def _column(tables: Array, bars: float) -> int:
 
 
 @inlined
-def _margin_per_point(terms: Array, rules: Array, legs: Array) -> float:
-    """Return the margin of a position per point of the underlying's price.
+def _uncovered(terms: Array, rules: Array, legs: Array) -> float:
+    """Return the units of the underlying behind the uncovered short options.
 
-    A share of the value of the underlying for each uncovered short option, of the side that has
-    more of them; what buying the position back costs comes on top.
+    Of the side that has more of them; margin is a share of their value, or an amount for each, and
+    what buying the position back costs.
     """
     calls, puts = 0.0, 0.0
     for leg in range(legs.shape[0]):
@@ -314,9 +324,18 @@ def _margin_per_point(terms: Array, rules: Array, legs: Array) -> float:
             calls -= legs[leg, LEG_UNITS]
         else:
             puts -= legs[leg, LEG_UNITS]
-    uncovered = max(calls, puts, 0.0) * rules[CONTRACTS] * terms[MULTIPLIER]
-    margin: float = terms[MARGIN_RATE] * uncovered
-    return margin
+    uncovered: float = max(calls, puts, 0.0) * rules[CONTRACTS] * terms[MULTIPLIER]
+    return uncovered
+
+
+@inlined
+def _unsold(terms: Array, legs: Array, room: Array) -> bool:
+    """Whether nobody bids for a leg that is to be sold, or it would be sold for nothing."""
+    for leg in range(legs.shape[0]):
+        middle = room[LEG_ROOM + leg, 0]
+        if legs[leg, LEG_UNITS] < 0.0 and half_spread(middle, terms, 1.0) >= middle:
+            return True
+    return False
 
 
 @inlined

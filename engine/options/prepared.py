@@ -85,8 +85,8 @@ _DAYS: Final = 7
 _THURSDAY: Final = 3  # of 1970-01-01, counted from Monday
 _STATUS_TEXTS: Final = {
     OK: "",
-    NOT_PRICED: "a future or a strike at or below zero has no lognormal price; "
-    "options.pricing: bachelier has one",
+    NOT_PRICED: "a future or a strike at or below zero has no lognormal price: found by points out "
+    "of the money, options.strike_step or the prices; options.pricing: bachelier has one",
     NOT_FINITE: "net_pnl is not finite",
     **HOOK_TEXTS,
 }

@@ -22,6 +22,7 @@ from engine.options.layout import (
     HEDGE_BARS,
     HELD_MOST,
     LEG_RULE,
+    MARGIN_POINTS,
     MARGIN_RATE,
     MOST_OPEN,
     MULTIPLIER,
@@ -46,7 +47,7 @@ from engine.options.layout import (
     WEEKDAY,
 )
 from engine.options.legs import Leg, encode_legs
-from engine.options.margin_settings import ShareMargin
+from engine.options.margin_settings import PointsMargin, ShareMargin
 from engine.options.settings import OptionSettings
 
 __all__ = ["WEEKDAYS", "encode_set", "encode_terms", "share_crossed"]
@@ -145,6 +146,8 @@ def encode_terms(settings: OptionSettings, cash: float) -> NDArray[np.float64]:
     terms[STRIKE_STEP] = settings.strike_step
     if isinstance(settings.margin, ShareMargin):
         terms[MARGIN_RATE] = settings.margin.share
+    if isinstance(settings.margin, PointsMargin):
+        terms[MARGIN_POINTS] = settings.margin.points
     terms[CASH] = cash
     terms[OF_FUTURE] = settings.underlying == "future"
     terms[NORMAL] = settings.pricing == "bachelier"

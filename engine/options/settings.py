@@ -171,9 +171,10 @@ class OptionSettings(SettingsGroup):
         Account currency per option that expires in the money.
     strike_step : float
         Distance of listed strikes; 0: every strike is listed.
-    margin : float, StrategyMargin or ScanMargin
+    margin : float, PointsMargin, StrategyMargin or ScanMargin
         Share of the underlying's value that an uncovered short option asks for beside what buying
-        the position back costs, by default 0.1; or a rule, ``reg_t`` or ``scan``. A position that
+        the position back costs, by default 0.1; or an amount, ``{points: 5}``, also at prices near
+        zero, of which a share is nothing; or a rule, ``reg_t`` or ``scan``. A position that
         asks for more than equity is not opened, and one that comes to it is closed, the whole
         half-spread crossed (`margin_calls`).
     exercise : {"european", "american"}
@@ -249,8 +250,10 @@ class OptionSettings(SettingsGroup):
             raise Refusal("chain", "quotes with underlying: future", "underlying: price")
         if self.pricing == "bachelier" and self.exercise == "american":
             raise Refusal("exercise", "american", "european with pricing: bachelier")
-        if self.pricing == "bachelier" and self.margin.rule != "share":
-            raise Refusal("margin.rule", self.margin.rule, "a share with pricing: bachelier")
+        if self.pricing == "bachelier" and self.margin.rule not in ("share", "points"):
+            raise Refusal(
+                "margin.rule", self.margin.rule, "a share or points with pricing: bachelier"
+            )
         if self.pricing == "bachelier" and self.volatility.kind not in ("constant", "realised"):
             raise Refusal(
                 "volatility", self.volatility.kind, "constant or realised with pricing: bachelier"

@@ -47,6 +47,8 @@ class OptionStrategy(Strategy):
         Of every study of the strategy, where it makes sense with one only.
     secured : bool
         Whether puts that are sold ask for their strikes in money.
+    near_and_far : (str, str), optional
+        Parameters that hold days to expiry, of which the second must be later.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class OptionStrategy(Strategy):
     offered: ClassVar[Any] = handles
     settlement: ClassVar[str | None] = None
     secured: ClassVar[bool] = False
+    near_and_far: ClassVar[tuple[str, str] | None] = None
 
     contracts = Float(1.0, low=1e-6, high=1e6, doc="size of a position")
     profit_target = Float(

@@ -19,10 +19,7 @@ RECORD = {"metrics": ["bar_trading", "options"], "trades": True}
 SIGMA = 0.2
 
 
-@pytest.fixture(scope="module")
-def bars() -> mc.Bars:
-    draws = np.random.default_rng(3).standard_normal(len(SESSIONS))
-    closes = 100.0 * np.exp(np.cumsum(0.012 * draws))
+def bars_of(closes: Any) -> mc.Bars:
     frame = pl.DataFrame(
         {
             "timestamp": pl.Series(SESSIONS.astype("datetime64[us]")).dt.replace_time_zone("UTC"),
@@ -31,6 +28,12 @@ def bars() -> mc.Bars:
         }
     )
     return mc.Bars.from_frame(frame, symbol="ABC")
+
+
+@pytest.fixture(scope="module")
+def bars() -> mc.Bars:
+    draws = np.random.default_rng(3).standard_normal(len(SESSIONS))
+    return bars_of(100.0 * np.exp(np.cumsum(0.012 * draws)))
 
 
 def quotes(bars: mc.Bars, drop: Any = None) -> pl.DataFrame:
@@ -143,6 +146,34 @@ def test_missing_quotes_open_nothing_keep_marks_and_are_counted(
         bars, holed, parameters, chain={"file": str(holed), "stale_after": 10 * 86_400.0}
     ).run(workers=1)
     assert kept.frame["carried_marks"][0] == 0.0
+
+
+def test_yesterdays_quote_does_not_stand_in_for_a_crossed_one_of_today(
+    bars: mc.Bars, tmp_path: Path
+) -> None:
+    path = tmp_path / "crossed.csv"
+    today = pl.col("quote_datetime").str.starts_with(str(SESSIONS[3]))
+    crossed = {"bid": pl.col("ask"), "ask": pl.col("bid") - 0.01}
+    quotes(bars).with_columns(
+        pl.when(today).then(new).otherwise(pl.col(name)).alias(name)
+        for name, new in crossed.items()
+    ).write_csv(path)
+    ran = study_on(bars, path, {"dte": 30, "exit_days": 3}).run(workers=1)
+    assert ran.frame["carried_marks"][0] == 2.0
+    assert ran.frame["unquoted"][0] == 1.0
+    # Three days after the entry nothing has a quote: the strangle is closed on the fourth.
+    assert ran.trades()["exit_bar"].to_list()[:2] == [4, 4]
+
+
+def test_a_margin_call_waits_for_quotes_of_all_legs_and_is_counted(tmp_path: Path) -> None:
+    jumps = bars_of(np.where(np.arange(len(SESSIONS)) < 2, 100.0, 116.0))
+    gone = pl.col("quote_datetime").is_between(pl.lit(str(SESSIONS[1])), pl.lit(str(SESSIONS[9])))
+    path = tmp_path / "gone.csv"
+    quotes(jumps).filter(~(gone & (pl.col("type") == "put"))).write_csv(path)
+    ran = study_on(jumps, path, {"dte": 30, "contracts": 60}).run(workers=1)
+    # Called from the jump on, at bar 2; the puts are quoted again at bar 9.
+    assert ran.trades()["exit_bar"].to_list()[:2] == [9, 9]
+    assert ran.frame.select("margin_calls", "unquoted").row(0) == (1.0, 7.0)
 
 
 def test_what_nobody_bids_for_is_not_sold(bars: mc.Bars, tmp_path: Path) -> None:

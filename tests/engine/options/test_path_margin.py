@@ -233,7 +233,7 @@ def test_within_a_session_a_scan_is_made_anew_only_after_a_step_of_the_price() -
 REFUSED = [
     ({"rule": "reg_t", "price_range": 0.1}, "margin.price_range: found unknown key, allowed"),
     ({"rule": "scan", "price_range": 0.1}, "margin.volatility_shift: this field is required"),
-    ("span", "margin.rule: found 'span', allowed 'share', 'reg_t', 'scan'"),
+    ("span", "margin.rule: found 'span', allowed 'share', 'points', 'reg_t', 'scan'"),
     ({"rule": "reg_t", "rate": 2.0}, "margin.rate: found 2.0, allowed less than or equal to 1"),
     (-0.1, "margin: found -0.1, allowed greater than or equal to 0"),
     ({"rate": 0.2}, "margin.rule: this field is required"),
@@ -248,7 +248,7 @@ def test_a_rule_that_is_none_is_refused_in_one_sentence(margin: Any, sentence: s
     assert f"options.{sentence}" in str(refused.value)
 
 
-def test_prices_below_zero_are_margined_by_a_share_alone() -> None:
+def test_prices_below_zero_are_margined_by_a_share_or_an_amount_alone() -> None:
     options = {"pricing": "bachelier", "volatility": 20.0, "margin": "reg_t"}
     study = mc.Study("margin", mc.GBM(), "short_put", options=options, steps=40, seeds=2)
     with pytest.raises(mc.Refusal, match=r"options\.margin\.rule: found reg_t, allowed a share"):

@@ -240,6 +240,23 @@ def test_a_later_bar_changes_nothing_before_it(lognormal_closes: NDArray[np.floa
         assert (whole.equity[:, :, 120] != other.equity[:, :, 120]).any()
 
 
+@pytest.mark.parametrize("greeks", [False, True])
+def test_calls_less_puts_are_discounted_futures_less_strikes_along_every_path(
+    lognormal_closes: NDArray[np.float64], greeks: bool
+) -> None:
+    """By the loop and by the book, whose one position ends with the path."""
+    closes, strike, rate = lognormal_closes[:, :31], 83.0, 0.05
+    legs = [
+        Leg(side=side, right=right, by="absolute", otm=strike, days=30).model_dump()
+        for side, right in (("buy", "call"), ("sell", "put"))
+    ]
+    options = {"volatility": 0.4, "rate": rate, "legs": legs, "margin": 0.0, "greeks": greeks}
+    found = run_on(closes, OptionLegs, [{}], options).equity[:, 0]
+    discounts = np.exp(-rate * np.arange(30, -1, -1) / 252)
+    parity = 100.0 * discounts * (closes - strike)
+    np.testing.assert_allclose(found - 100_000.0, parity - parity[:, :1], rtol=0.0, atol=1e-9)
+
+
 def test_a_calendar_spread_sells_its_far_leg_when_the_near_one_expires() -> None:
     closes = np.full(60, 100.0)
     legs = [

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import engine as mc
 from engine.options.smile_rows import surface_volatility
+from engine.options.smile_settings import SmileVolatility
 
 ES = "data/options/lean_es_futures_option_quotes_20200106.csv"
 CLOSE = datetime.datetime(2024, 1, 2, 21, 0, tzinfo=datetime.UTC)
@@ -200,3 +201,18 @@ def test_a_chain_with_too_few_quotes_is_refused():
     few = mc.OptionChain.from_frame(chain.frame.head(4).select(chain.frame.columns[:8]))
     with pytest.raises(mc.Refusal, match=r"found . volatilities out of the money, allowed 4"):
         mc.VolatilitySurface.from_chain(few)
+
+
+def test_skew_and_curvature_by_delta_are_derivatives_by_the_delta_of_the_call():
+    years, skew, curvature = np.array([0.1, 1.0]), [0.12, 0.06], [1.2, 0.9]
+    shape = {"years": years.tolist(), "skew": skew, "curvature": curvature}
+    smile = SmileVolatility.of({"value": 0.35, "by": "delta", **shape}, "smile").surface()
+    for time, first, second in zip(years, skew, curvature, strict=True):
+        root = math.sqrt(time)
+        strikes = np.exp(np.linspace(-0.01, 0.01, 41) * root)
+        sigma = smile.volatility(strikes, time, forward=1.0)
+        ends = -np.log(strikes) / (sigma * root) + 0.5 * sigma * root
+        deltas = np.array([0.5 * (1.0 + math.erf(end / math.sqrt(2.0))) for end in ends])
+        found = np.polynomial.Polynomial.fit(deltas - deltas[20], sigma, 5).convert().coef
+        assert found[1] == pytest.approx(first, rel=1e-4)
+        assert 2.0 * found[2] == pytest.approx(second, rel=1e-4)

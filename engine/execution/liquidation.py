@@ -103,11 +103,11 @@ def call_margin(
     for account in range(_accounts(s)):
         taken, limit = way, before
         share = _crossing(s, account, bar, way, since)
-        if way == TO_EXTREME and share == since:
+        if way == TO_EXTREME and share == since and _slack(s, account, bar, way, since) < 0.0:
             # Opened inside the bar at a price beyond its open, where maintenance is crossed.
             taken, limit = WHOLE, before_whole
             share = _crossing(s, account, bar, taken, 0.0)
-            if share == 0.0:
+            if share == 0.0 and _slack(s, account, bar, taken, 0.0) < 0.0:
                 share = 1.0  # no price of the bar covers it
         if share < limit and not _waits(s, account):
             placed = _liquidate(s, account, bar, taken, share) or placed

@@ -6,7 +6,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import ClassVar, Final, Literal, NamedTuple
 
@@ -44,6 +44,8 @@ _ZONES: Final = {
     # Eastern Standard Time without daylight saving.
     ("forex", "fxcm"): "Etc/GMT+5",
 }
+# Openings that are no whole hours, by the clock of the market.
+_OPENS: Final = {("equity", "usa"): time(9, 30), ("index", "usa"): time(9, 30)}
 # Securities for which LEAN publishes quotes only.
 _QUOTED: Final = ("forex", "cfd")
 _MEGABYTE: Final = 1_000_000
@@ -194,6 +196,9 @@ class LeanProvider(Provider):
             *columns, _surplus=surplus, _line=pl.col("_line").cast(pl.Int32), _file=pl.lit(name)
         )
         rows = rows.with_columns(_stamps(file.day))
+        opens = _OPENS.get((self.options.security, self.options.market))
+        if file.day is None and opens is not None:
+            rows = rows.with_columns(_from_the_open(rows["timestamp"], opens))
         if self.options.kind == "quote":
             rows = rows.with_columns(self._quoted(side) for side in _TRADES[:4]).with_columns(
                 volume=pl.lit(None, dtype=pl.String)
@@ -271,6 +276,20 @@ def _stamps(day: date | None) -> pl.Expr:
     since = pl.col("time").str.strip_chars().cast(pl.Int64, strict=False)
     within = pl.when(since.is_between(0, 86_399_999)).then(since)
     return (midnight + pl.duration(milliseconds=within)).alias("timestamp")
+
+
+def _from_the_open(stamps: pl.Series, opens: time) -> pl.Series:
+    """Stamp an hour that begins before the session opens with the opening, if no trade is earlier.
+
+    LEAN names hours by the clock: that of 9:00 holds the regular trade from 9:30 on.
+    """
+    hours = stamps.dt.hour()
+    daily = (hours == 0).all()
+    if daily or (hours < opens.hour).any():
+        return stamps  # days; or hours before the session are there, too
+    opening = stamps.dt.truncate("1d") + timedelta(hours=opens.hour, minutes=opens.minute)
+    first = (hours == opens.hour) & (stamps < opening)
+    return pl.select(pl.when(first).then(opening).otherwise(stamps)).to_series().alias("timestamp")
 
 
 def _scaled(prices: pl.Series) -> pl.Series:

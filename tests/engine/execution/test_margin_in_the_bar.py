@@ -185,6 +185,41 @@ def test_isolated_margin_is_gone_with_it_however_much_cash_there_is(
     assert found.equity[-1] == pytest.approx(cash - 100.0)
 
 
+EXACT = {"initial_margin": 0.25, "maintenance_margin": 0.25, "lot_size": 0.0}
+
+
+@pytest.mark.parametrize("rule", ["pessimistic", "backtesting_py", "tradingview"])
+@pytest.mark.parametrize("beyond", [0.0, 0.01])
+@pytest.mark.parametrize("entry", [1, 0])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_an_account_that_holds_exactly_its_maintenance_is_called_at_the_first_price_against_it(
+    make_bars: Any, rule: str, beyond: float, entry: int, side: float
+) -> None:
+    flat = (100.0, 100.0, 100.0, 100.0)
+    best, worst = 100.0 + side * beyond, 100.0 - side * 10.0
+    falls = (100.0, max(best, worst), min(best, worst), 100.0 - side * 5.0)
+    bars = make_bars([flat, flat, *[flat] * entry, falls, flat])
+    terms = {"cash": 1000.0, "instrument": EXACT, "bracket_rule": rule}
+    found = backtest(Buys, bars, {"units": 40.0 * side}, terms)
+    assert found.metrics["margin_calls"] == 1.0
+    assert found.trades["exit_price"][0] == pytest.approx(100.0, abs=1e-9)
+    assert found.equity[-1] == pytest.approx(1000.0, abs=1e-8)
+
+
+def test_a_straight_fall_takes_from_a_position_what_each_bar_no_longer_covers(
+    make_bars: Any,
+) -> None:
+    flat = (100.0, 100.0, 100.0, 100.0)
+    fall = [(100.0, 100.0, 85.0, 85.0), (85.0, 85.0, 70.0, 70.0), (70.0, 70.0, 60.0, 60.0)]
+    instrument = {"initial_margin": 0.1, "maintenance_margin": 0.1, "lot_size": 0.0}
+    terms = {"cash": 1000.0, "instrument": instrument, "liquidate": "to_maintenance"}
+    found = backtest(Buys, make_bars([flat, flat, flat, *fall]), {"units": 80.0}, terms)
+    prices = [price for _, _, price in fills(found)[1:]]
+    # 1000 - 80 x (100 - p) = 0.1 x 80 x p; what is kept is at its maintenance at each low.
+    assert prices == pytest.approx([7000.0 / 72.0, 85.0, 70.0], rel=1e-9)
+    assert found.equity[-1] > 0.0
+
+
 @pytest.mark.parametrize("opens", [100.0, 93.0])
 @pytest.mark.parametrize("lot", [0.0, 0.5, 7.0])
 @pytest.mark.parametrize("units", [84.0, -84.0])

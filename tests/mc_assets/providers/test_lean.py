@@ -172,6 +172,22 @@ def test_shares_are_stamped_in_new_york_and_priced_in_hundredths_of_a_cent(tmp_p
     assert hours["timestamp"].to_list() == [datetime(2013, 10, 7, 14, 0, tzinfo=UTC)]
 
 
+@pytest.mark.parametrize(
+    ("hours", "opening"),
+    [(("09:00", "10:00", "15:00"), "13:30"), (("08:00", "09:00", "10:00"), "13:00")],
+)
+def test_the_first_hour_of_shares_begins_with_the_session_unless_there_is_trade_before_it(
+    tmp_path: Path, hours: tuple[str, ...], opening: str
+) -> None:
+    rows = "".join(f"20131007 {hour},1680000,1681500,1679900,1681000,1200\n" for hour in hours)
+    pack(tmp_path / "data/equity/usa/hour/spy.zip", spy__csv=rows)
+    bars = stored(tmp_path, symbol="SPY", timeframe="1h", start="2013-10-01", end="2013-10-31",
+                  options={"path": "data"})  # fmt: skip
+    told = bars["timestamp"].dt.strftime("%H:%M").to_list()
+    assert told[hours.index("09:00")] == opening
+    assert told[hours.index("10:00")] == "14:00"
+
+
 @pytest.mark.parametrize(("price", "close"), [("mid", 1.3866), ("bid", 1.3865), ("ask", 1.3867)])
 def test_quotes_of_currencies_become_bars_without_volume(
     tmp_path: Path, price: str, close: float

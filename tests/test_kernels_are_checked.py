@@ -73,6 +73,7 @@ CHECKED_BY = {
     "engine/execution/margin.py": TWIN,
     "engine/execution/matching.py": TWIN,
     "engine/execution/linked.py": "tests/engine/jobs/test_metric_groups.py",
+    "engine/execution/guard.py": "tests/engine/execution/test_guard.py",
     "engine/execution/liquidation.py": TWIN,
     "engine/execution/lone_fills.py": "tests/engine/execution/test_lone_market_orders.py",
     "engine/execution/lots.py": "tests/engine/execution/test_exact_accounts.py",

@@ -133,7 +133,7 @@ def test_what_is_told_is_not_guessed() -> None:
     )
     assert found.close.tolist() == prices()["Open"].tolist()
     assert str(found.timestamps[0].astype("datetime64[us]")) == "2024-01-02T08:30:00.000000"
-    with pytest.raises(Refusal, match=r"^layout: found tz: 'UTC', allowed values of columns, tim"):
+    with pytest.raises(Refusal, match=r"^layout\.tz: found unknown key, allowed columns, date_f"):
         mc.Bars.from_frame(frame, symbol="X", layout={"tz": "UTC"})
 
 

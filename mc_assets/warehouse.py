@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import re
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,10 @@ log = logging.getLogger(__name__)
 # Checksums of the last files that were published: one may be read while the next is swapped in.
 _KEPT_CHECKSUMS = 4
 
+# Threads of one process would write the same new file: one publishes, and the others wait for it.
+# Another process writes a file of its own.
+_publishing: dict[Path, threading.Lock] = {}
+
 
 @dataclass(frozen=True)
 class PublishedTable:
@@ -89,6 +94,34 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     OSError
         If the file cannot be written, as on a full disk; the one published before stays.
     """
+    with _alone(project):
+        return _publish(project)
+
+
+def refresh_warehouse(project: Project) -> bool:
+    """Publish anew if the files behind the tables have changed: a study was run, say.
+
+    Studies whose statistics were made from other rows than they have now are given new ones
+    first; a study that is unfinished, or failed, keeps those it had.
+
+    Returns
+    -------
+    bool
+        Whether a file was published.
+    """
+    if is_current(project):
+        return False
+    with _alone(project):
+        # Another thread may have published what this one waited for.
+        return not is_current(project) and _refresh(project)
+
+
+def _alone(project: Project) -> threading.Lock:
+    """Return what lets one thread of this process at a time publish a project."""
+    return _publishing.setdefault(project.warehouse.resolve(), threading.Lock())
+
+
+def _publish(project: Project) -> list[PublishedTable]:
     target = project.warehouse
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.{os.getpid()}.next")
@@ -118,24 +151,12 @@ def publish_warehouse(project: Project) -> list[PublishedTable]:
     return tables
 
 
-def refresh_warehouse(project: Project) -> bool:
-    """Publish anew if the files behind the tables have changed: a study was run, say.
-
-    Studies whose statistics were made from other rows than they have now are given new ones
-    first; a study that is unfinished, or failed, keeps those it had.
-
-    Returns
-    -------
-    bool
-        Whether a file was published.
-    """
-    if is_current(project):
-        return False
+def _refresh(project: Project) -> bool:
     published = published_signature(project) == signature_of_files(project)
     # Who published before may have had one study in mind: others may lack their statistics still.
     written = _write_missing_statistics(project)
     if written or not published:
-        publish_warehouse(project)
+        _publish(project)
     with suppress(OSError):
         write_whole(completion_mark(project), signature_of_files(project).encode())
     return written or not published

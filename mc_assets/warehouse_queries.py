@@ -34,8 +34,13 @@ __all__ = ["FirstRows", "Limits", "first_rows", "query_warehouse"]
 
 T = TypeVar("T")
 
-_NO_FRAME_KIND: Final = re.compile(r"\b(INTERVAL|BLOB|BIT|UNION)\b|\bMAP\((?!VARCHAR)")
+_NO_FRAME_KIND: Final = re.compile(
+    r"\b(INTERVAL|BLOB|BIT|UNION|VARIANT|BIGNUM|GEOMETRY)\b|\bMAP\((?!VARCHAR)"
+)
 _NESTED_KIND: Final = re.compile(r"\[|\b(STRUCT|MAP)\b")
+# DuckDB knows more years, and infinity.
+_INSTANT: Final = re.compile(r"^(DATE|TIMESTAMP(_S|_MS| WITH TIME ZONE)?)$")
+_YEARS: Final = "'0001-01-01' AND '9999-12-31'"
 _MISSING_COLUMN: Final = re.compile(r'column(?: named)? "([^"]+)"', re.IGNORECASE)
 _NUMBER: Final = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\))$")
 _GIGABYTES: Final = "MC_SQL_GIGABYTES"
@@ -316,9 +321,21 @@ def _readable(relation: duckdb.DuckDBPyRelation, flat: bool) -> duckdb.DuckDBPyR
     columns = []
     for number, (name, kind) in enumerate(zip(relation.columns, relation.types, strict=True), 1):
         as_text = _NO_FRAME_KIND.search(str(kind)) or (flat and _NESTED_KIND.search(str(kind)))
-        value = f"CAST(#{number} AS VARCHAR)" if as_text else f"#{number}"
         quoted = name.replace('"', '""')
+        value = f"#{number}"
+        if as_text:
+            value = f"CAST(#{number} AS VARCHAR)"
+        elif _INSTANT.search(str(kind)):
+            said = f"column {name}: a time beyond the years 1 to 9999; cast it to VARCHAR"
+            value = _within_years(number, said)
         columns.append(f'{value} AS "{quoted}"')
-    if not any(column.startswith("CAST") for column in columns):
+    if all(column.startswith("#") for column in columns):
         return relation
     return relation.project(", ".join(columns))
+
+
+def _within_years(number: int, said: str) -> str:
+    """Return SQL of a column that fails with a sentence where Python has no such year."""
+    sentence = said.replace("'", "''")
+    found = f"#{number} IS NULL OR CAST(#{number} AS DATE) BETWEEN {_YEARS}"
+    return f"CASE WHEN {found} THEN #{number} ELSE error('{sentence}') END"

@@ -86,7 +86,7 @@ class AlpacaBroker:
 
     def is_market_open(self) -> bool:
         """Whether stocks trade now; crypto always does."""
-        only_crypto = bool(self._names) and all("/" in symbol for symbol in self._names)
+        only_crypto = bool(self._names) and all(_is_crypto(there) for there in self._names.values())
         return only_crypto or bool(self._clock()["is_open"])
 
     def instrument(self, symbol: str) -> BrokerInstrument | None:
@@ -159,7 +159,7 @@ class AlpacaBroker:
         return _document(self._client.get_clock())
 
     def _request(self, ticket: Ticket) -> Any:
-        crypto = "/" in ticket.symbol
+        crypto = _is_crypto(self._there(ticket.symbol))
         tif = ticket.time_in_force
         if crypto and tif == "day":
             tif = "gtc"
@@ -193,6 +193,8 @@ class AlpacaBroker:
         name = leg_id(of, _role(row)) if of else str(row["client_order_id"])
         units = _signed(row["qty"], row["side"])
         filled = _signed(row.get("filled_qty") or 0.0, row["side"])
+        if filled and row.get("filled_avg_price") is None:
+            raise Doubtful("a fill without its price")
         when = row.get("filled_at") or (row.get("updated_at") if filled else None)
         return BrokerOrder(
             name,
@@ -225,9 +227,17 @@ class _Fields:
 
 
 def _is_exit(row: dict[str, Any]) -> bool:
-    """Whether an order is an exit that the server made of a bracket: it has named it, too."""
-    made = row.get("order_class") in ("bracket", "oto")
+    """Whether an order is an exit that the server made of a bracket: it has named it, too.
+
+    An entry that is not ours has another name as well, but brings its exits.
+    """
+    made = row.get("order_class") in ("bracket", "oto") and not row.get("legs")
     return made and not str(row["client_order_id"]).startswith("mc-")
+
+
+def _is_crypto(there: str) -> bool:
+    """Whether a symbol is of crypto by the broker's name of it."""
+    return "/" in there
 
 
 def _role(row: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from engine.errors import Refusal
 from engine.paper import Busy, Doubtful, Rejected
 from mc_assets.providers.failures import Failure
 from mc_assets.providers.http_client import HttpClient
-from mc_assets.providers.network import FetchLimits, NetworkOptions, quoted
+from mc_assets.providers.network import FetchLimits, NetworkOptions, asked_pause, quoted
 
 __all__ = ["AlpacaTrading", "NotThere"]
 
@@ -81,11 +81,8 @@ class AlpacaTrading(TradingClient):
             message = ""
         said = f"status {status}" + (f", {quoted(message, self._keys)}" if message else "")
         if status == _LIMITED:
-            try:
-                seconds = float(headers.get("retry-after", "1"))
-            except ValueError:
-                seconds = 1.0
-            return Busy(said, min(max(seconds, 0.0), self._options.longest_wait))
+            asked = asked_pause(headers.get("retry-after"))
+            return Busy(said, min(1.0 if asked is None else asked, self._options.longest_wait))
         if status == _UNKNOWN:
             return NotThere(said)
         asks = method.upper() == "GET"

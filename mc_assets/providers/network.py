@@ -28,6 +28,7 @@ __all__ = [
     "KEY_HOSTS",
     "FetchLimits",
     "NetworkOptions",
+    "asked_pause",
     "check_address",
     "check_status",
     "environment_key",
@@ -276,7 +277,7 @@ def check_status(status: int, retry_after: str | None, text: str, keys: Sequence
         raise Failure(f"status {status}, a redirection, allowed an answer", status)
     reason = f"status {status}{_message_in(text, keys)}"
     if status in _RETRIED:
-        raise Transient(reason, status, _seconds(retry_after))
+        raise Transient(reason, status, asked_pause(retry_after))
     raise Failure(reason, status)
 
 
@@ -356,7 +357,24 @@ def _message_in(text: str, keys: Sequence[str]) -> str:
     return f", {quoted(message, keys)}"
 
 
-def _seconds(header: str | None) -> float | None:
+def asked_pause(header: str | None) -> float | None:
+    """Return the seconds that a ``Retry-After`` asks for, in seconds or as a date.
+
+    Parameters
+    ----------
+    header : str, optional
+        Its value.
+
+    Returns
+    -------
+    float or None
+        Seconds from now, at least 0; None where there is none that can be read.
+
+    Examples
+    --------
+    >>> asked_pause("2"), asked_pause("nan"), asked_pause(None)
+    (2.0, None, None)
+    """
     if header is None:
         return None
     try:

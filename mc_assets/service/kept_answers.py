@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 __all__ = ["KeptAnswer", "KeptAnswers"]
@@ -86,8 +85,9 @@ class KeptAnswers:
             if future is None:
                 future = self._made[tag] = Future()
         if is_first:
-            await run_in_threadpool(self._make, tag, make, future)
-            return future.result()
+            # Awaited by nobody, so that it begins also where whoever asked first goes away before.
+            loop = asyncio.get_running_loop()
+            loop.run_in_executor(None, self._make, tag, make, future)
         # Whoever goes away must not end what the others wait for.
         return await asyncio.shield(asyncio.wrap_future(future))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ QUESTIONS = {
     "SELECT name FROM (PRAGMA_TABLE_INFO('kept'))": [("x",), ("copy",)],
     "SELECT max(copy) FROM seen -- COPY seen TO 'x'; DROP TABLE seen": [("b",)],
     "/* INSTALL httpfs; */ (SELECT 'LOAD x; ATTACH y');": [("LOAD x; ATTACH y",)],
+    "SELECT typed_value FROM duckdb_settings() WHERE name = 'access_mode'": [("automatic",)],
+    "SELECT DATE '9999-12-31', NULL::DATE": [(datetime.date(9999, 12, 31), None)],
     "SELECT 1 AS \"query\", 'query(' AS text": [(1, "query(")],
 }
 
@@ -96,6 +99,12 @@ REFUSED = {
         "FROM parquet_kv_metadata('OTHER')",
         "FROM read_csv('https://example.com/a.csv')",
         "FROM read_json_auto('/proc/self/environ')",
+    ],
+    "beyond the years 1 to 9999": [
+        "SELECT DATE '290000-01-01' AS x",
+        "SELECT TIMESTAMP '294247-01-01' AS \"it's\"",
+        "SELECT 'infinity'::TIMESTAMPTZ",
+        "SELECT '-infinity'::DATE",
     ],
     "does not exist": ["FROM '/etc/passwd'", "FROM project", "SELECT getenv('HOME')"],
 }

@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -71,6 +73,20 @@ def test_an_open_reader_neither_blocks_nor_sees_a_publication(home: Project) -> 
         publish_warehouse(home)
         assert reader.sql("SELECT count(*) FROM b_first").fetchall() == [(1,)]
     assert query_warehouse(home, "SELECT count(*) AS n FROM b_first")["n"].to_list() == [2]
+
+
+def test_of_threads_that_ask_at_once_one_publishes_and_the_others_wait(home: Project) -> None:
+    _write(home, [1, 2])
+    together = threading.Barrier(4)
+
+    def refresh(_: int) -> bool:
+        together.wait(30)
+        return refresh_warehouse(home)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(refresh, range(4))) == [False, False, False, True]
+        list(threads.map(lambda _: publish_warehouse(home), range(4)))
+    assert query_warehouse(home, "SELECT total FROM a_second")["total"].to_list() == [3]
 
 
 # Another program that has the file open for writing, until its standard input ends.

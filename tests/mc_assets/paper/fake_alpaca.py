@@ -118,7 +118,7 @@ def _number(given: Any, key: str) -> float | None:
 
 
 @contextmanager
-def serving(fake: FakeAlpaca, hang: float = 5.0) -> Iterator[FakeAlpaca]:
+def serving(fake: FakeAlpaca, hang: float = 5.0, pause: str = "0") -> Iterator[FakeAlpaca]:
     """Serve on loopback."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -134,7 +134,9 @@ def serving(fake: FakeAlpaca, hang: float = 5.0) -> Iterator[FakeAlpaca]:
             if fault == "ok":
                 self._say(status, document)
             elif fault == "429":
-                self._say(429, {"message": f"too many requests {fake.echo}"}, {"Retry-After": "0"})
+                self._say(
+                    429, {"message": f"too many requests {fake.echo}"}, {"Retry-After": pause}
+                )
             elif fault.startswith("504"):
                 self._say(504, {"message": f"gateway timeout {fake.echo}"})
             elif fault == "html":

@@ -128,6 +128,43 @@ def test_clock_instruments_and_other_names_are_the_brokers(fake: FakeAlpaca) -> 
     assert broker.positions() == {"FB": 2.0}
 
 
+def test_a_fill_without_its_price_is_doubtful(
+    fake: FakeAlpaca, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = broker_of(fake)
+    broker.submit(Ticket("mc-1", "X", 1.0))
+    fake.broker.fill("mc-1", 1.0, 5.0)
+    shown = fake._shown
+    monkeypatch.setattr(fake, "_shown", lambda order: shown(order) | {"filled_avg_price": None})
+    with pytest.raises(Doubtful, match="without its price"):
+        broker.order("mc-1")
+
+
+@pytest.mark.parametrize("pause", ["nan", "soon", "-1", "inf"])
+def test_a_busy_server_may_ask_for_a_pause_that_is_no_number(pause: str) -> None:
+    with serving(FakeAlpaca(["429"]), pause=pause) as fake:
+        with pytest.raises(Busy) as busy:
+            broker_of(fake).submit(Ticket("mc-1", "X", 1.0))
+        assert 0.0 <= busy.value.seconds <= QUICK.longest_wait
+
+
+def test_an_entry_of_somebody_else_with_exits_is_among_the_open_orders(fake: FakeAlpaca) -> None:
+    theirs = broker_of(fake)
+    theirs.submit(Ticket("by hand", "X", 1.0, take_profit=9.0, stop_loss=5.0))
+    theirs.submit(Ticket("mine too", "X", 1.0, stop_loss=5.0))
+    found = [order.client_order_id for order in broker_of(fake).open_orders()]
+    assert found == ["by hand", "mine too"]
+
+
+def test_what_is_crypto_is_told_by_the_brokers_name(fake: FakeAlpaca) -> None:
+    broker = broker_of(fake, BTC="BTC/USD")
+    assert broker.is_market_open()
+    sent = broker._request(Ticket("mc-1", "BTC", 0.5, "market", None, None, "day", 9.0, 5.0))
+    fields = sent.to_request_fields()
+    assert (fields["symbol"], fields["time_in_force"]) == ("BTC/USD", "gtc")
+    assert "order_class" not in fields
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_no_order_is_lost_or_doubled_over_http(seed: int) -> None:
     rng = np.random.default_rng(seed)

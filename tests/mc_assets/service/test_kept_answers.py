@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -40,6 +41,25 @@ def test_of_those_who_ask_at_once_one_makes_the_answer() -> None:
     found = asyncio.run(everybody())
     assert [one.content for one in found] == [b"a"] * 19
     assert len(made) == 1
+
+
+def test_an_answer_is_made_though_who_asked_first_went_away_before_it_began() -> None:
+    answers, go = KeptAnswers(), threading.Event()
+
+    async def everybody() -> KeptAnswer:
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(max_workers=1) as threads:
+            loop.set_default_executor(threads)
+            loop.run_in_executor(None, go.wait, 30)
+            first = asyncio.create_task(answers.of("tag", lambda: answer("a")))
+            await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.wait([first])
+            go.set()
+            async with asyncio.timeout(5):
+                return await answers.of("tag", lambda: answer("b"))
+
+    assert asyncio.run(everybody()).content == b"a"
 
 
 def test_an_answer_that_could_not_be_made_is_tried_again() -> None:

@@ -263,6 +263,8 @@ def test_a_job_larger_than_allowed_is_refused_before_it_begins(project: Project)
         ({"study": "quick", "definition": DEFINITION}, "study"),
         ({"definition": DEFINITION | {"seads": 3}}, "seads"),
         ({"definition": DEFINITION | {"name": "quick"}}, "name"),
+        ({"definition": DEFINITION | {"name": "x.yaml"}}, "name"),
+        ({"definition": DEFINITION, "changes": {"name": "quick"}}, "name"),
         ({"study": "quick", "changes": {"strategy.fats": 3}}, "strategy.parameters.fats"),
         ({"study": "quick", "seeds": 0}, "seeds"),
     ],

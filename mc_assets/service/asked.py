@@ -205,6 +205,8 @@ def _definition(project: Project, request: _Request) -> tuple[StudyDefinition, s
     if request.seeds is not None:
         definition = _validated(_plain(definition) | {"seeds": request.seeds})
     _without_files(definition, stored)
+    if definition.name != stored.name:
+        _check_new_name(project, definition)
     return definition, str(file), _plain(definition) != _plain(stored)
 
 
@@ -215,8 +217,12 @@ def _checked(project: Project, content: dict[str, Any]) -> StudyDefinition:
 
 
 def _check_stated(project: Project, definition: StudyDefinition) -> None:
-    """Refuse a stated study that names a file, or has the name of a file or of a stored study."""
     _without_files(definition, None)
+    _check_new_name(project, definition)
+
+
+def _check_new_name(project: Project, definition: StudyDefinition) -> None:
+    """Refuse the name of a file or of a stored study: results of that would be replaced."""
     plain_name(definition.name, "name")
     if definition.name in project.study_files:
         raise Refusal("name", f"{definition.name!r}, which a stored study has", "another name")

@@ -265,6 +265,8 @@ def test_a_job_larger_than_allowed_is_refused_before_it_begins(project: Project)
         ({"definition": DEFINITION | {"name": "quick"}}, "name"),
         ({"definition": DEFINITION | {"name": "x.yaml"}}, "name"),
         ({"definition": DEFINITION, "changes": {"name": "quick"}}, "name"),
+        ({"study": "quick", "changes": {"name": "dearer"}}, "name"),
+        ({"study": "quick", "changes": {"name": "x.yml"}}, "name"),
         ({"study": "quick", "changes": {"strategy.fats": 3}}, "strategy.parameters.fats"),
         ({"study": "quick", "seeds": 0}, "seeds"),
     ],

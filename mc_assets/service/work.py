@@ -162,8 +162,7 @@ def _resolved(project: Project, work: Work) -> dict[str, Any]:
     from mc_assets.stored_market_data import StoredMarketData
 
     if work.definition is None:
-        fingerprint = short_hash([work.kind, work.study, work.options])
-        return {"fingerprint": fingerprint, "world": "", "cells": 0, "total": 0}
+        return _of_panel(project, work)
     definition: StudyDefinition = StudyDefinition.model_validate(work.definition)
     file = None if work.file is None else Path(work.file)
     if calibration_missing_for(project, definition.source) is not None:
@@ -185,6 +184,18 @@ def _resolved(project: Project, work: Work) -> dict[str, Any]:
         "cells": cells,
         "total": job.simulations,
     }
+
+
+def _of_panel(project: Project, work: Work) -> dict[str, Any]:
+    from engine.jobs.canonical import short_hash
+    from engine.strategies import get_strategy
+    from mc_assets.stored_market_data import StoredMarketData
+
+    asked = work.options
+    bars = StoredMarketData(project).bars(asked["symbol"], asked["timeframe"])
+    made_of = [get_strategy(asked["strategy"]).code_hash(), bars.data_hash]
+    fingerprint = short_hash([work.kind, work.study, asked, made_of])
+    return {"fingerprint": fingerprint, "world": "", "cells": 0, "total": 0}
 
 
 def _of_search(study: Study, project: Project, work: Work) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from engine.files import write_json
 from engine.strategies import get_strategy
 from mc_assets.project import Project
 from mc_assets.service import work
+from mc_assets.stored_market_data import StoredMarketData
 from tests.mc_assets.service.test_jobs import DEFINITION, waited
 
 ENDED = ("finished", "failed", "stopped", "killed")
@@ -64,6 +65,27 @@ def test_a_search_a_walk_forward_and_a_panel_leave_what_they_came_to(client: Tes
     found = result(client, "/v1/optimise/walk-forward", {"definition": walked, "windows": 2})
     assert len(found["windows"]) == 2
     assert found["sentence"].startswith("2 windows, 2 parameter sets")
+
+
+def test_a_panel_of_changed_code_or_bars_is_another_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"strategy": "sma_crossover", "symbol": "X", "timeframe": "1d"}
+
+    def fingerprint() -> str:
+        asked = work.Work("panel", "sma_crossover on X@1d", options=options)
+        return str(work._resolved(project, asked)["fingerprint"])
+
+    found = [fingerprint(), fingerprint()]
+    bars = StoredMarketData(project).bars("X", "1d")
+    with monkeypatch.context() as changed:
+        changed.setattr(StoredMarketData, "bars", lambda *_: bars[:4])
+        found.append(fingerprint())
+    strategy = get_strategy("sma_crossover")
+    monkeypatch.setattr(strategy, "code_hash", classmethod(lambda _: "changed"))
+    found.append(fingerprint())
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
 
 
 def test_a_search_of_changed_code_is_another_one(

@@ -157,8 +157,15 @@ def asked_panel(project: Project, request: PanelRequest) -> Work:
     return Work(kind="panel", study=f"{request.strategy} on {series}", options=options)
 
 
-def plain_name(study: str) -> str:
+def plain_name(study: str, field: str = "study") -> str:
     """Return the name of a study that is no path and no file.
+
+    Parameters
+    ----------
+    study : str
+        The name.
+    field : str
+        What has it.
 
     Raises
     ------
@@ -170,9 +177,9 @@ def plain_name(study: str) -> str:
     try:
         check_study_name(study)
     except Refusal:
-        raise Refusal("study", repr(study), "the name of a study") from None
+        raise Refusal(field, repr(study), "the name of a study") from None
     if study.endswith((".yaml", ".yml")):
-        raise Refusal("study", repr(study), "the name of a study, without a file's ending")
+        raise Refusal(field, repr(study), "the name of a study, without a file's ending")
     return study
 
 
@@ -190,7 +197,7 @@ def _definition(project: Project, request: _Request) -> tuple[StudyDefinition, s
         if request.seeds is not None:
             content["seeds"] = request.seeds
         definition = override(_checked(project, content), changes)
-        _without_files(definition, None)
+        _check_stated(project, definition)
         return definition, None, True
     file = project.study_file(plain_name(request.study))
     stored = load_definition(file)
@@ -198,16 +205,27 @@ def _definition(project: Project, request: _Request) -> tuple[StudyDefinition, s
     if request.seeds is not None:
         definition = _validated(_plain(definition) | {"seeds": request.seeds})
     _without_files(definition, stored)
+    if definition.name != stored.name:
+        _check_new_name(project, definition)
     return definition, str(file), _plain(definition) != _plain(stored)
 
 
 def _checked(project: Project, content: dict[str, Any]) -> StudyDefinition:
-    """Return a stated study whose name no stored study has."""
     definition = _validated(content)
+    _check_stated(project, definition)
+    return definition
+
+
+def _check_stated(project: Project, definition: StudyDefinition) -> None:
     _without_files(definition, None)
+    _check_new_name(project, definition)
+
+
+def _check_new_name(project: Project, definition: StudyDefinition) -> None:
+    """Refuse the name of a file or of a stored study: results of that would be replaced."""
+    plain_name(definition.name, "name")
     if definition.name in project.study_files:
         raise Refusal("name", f"{definition.name!r}, which a stored study has", "another name")
-    return definition
 
 
 def _validated(content: dict[str, Any]) -> StudyDefinition:

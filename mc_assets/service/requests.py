@@ -174,8 +174,8 @@ class PanelRequest(_Request):
         default_factory=dict, description="A value or a list per parameter; else all are searched."
     )
     statistic: str = Field("sharpe", max_length=80, description="What sets are judged by.")
-    tries: int = Field(32, ge=1, le=10_000, description="Parameter sets to try.")
-    paths: int = Field(500, ge=1, le=100_000, description="Paths of each world.")
+    tries: int = Field(32, ge=2, le=10_000, description="Parameter sets to try.")
+    paths: int = Field(500, ge=10, le=100_000, description="Paths of each world.")
     seed: int = Field(0, ge=0, description="Of the search.")
     model_config = ConfigDict(
         json_schema_extra={

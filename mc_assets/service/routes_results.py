@@ -251,6 +251,7 @@ async def get_comparison(
 ) -> Response:
     """Compare two studies: differences with errors, paired where they share paths."""
     ours, theirs = await _opened(request, study), await _opened(request, baseline)
+    _check_set("baseline_set", baseline_set, theirs)
     found = await run_in_threadpool(ours.compare, theirs, statistic, baseline_set)
     about = {
         "study": study,
@@ -322,6 +323,12 @@ async def _derived(
     return await answer_table(request, asked, rows)
 
 
+def _check_set(field: str, parameter_set: int | None, opened: Opened) -> None:
+    sets = opened.results.summary.parameter_sets
+    if parameter_set is not None and parameter_set >= sets:
+        raise Refusal(field, str(parameter_set), f"0 to {sets - 1}")
+
+
 async def _rows(
     request: Request,
     study: str,
@@ -332,9 +339,7 @@ async def _rows(
     """Answer with stored rows of simulations."""
     opened = await _opened(request, study)
     results = opened.results
-    sets = results.summary.parameter_sets
-    if parameter_set is not None and parameter_set >= sets:
-        raise Refusal("parameter_set", str(parameter_set), f"0 to {sets - 1}")
+    _check_set("parameter_set", parameter_set, opened)
 
     def rows(offset: int, count: int) -> pl.DataFrame:
         import polars as pl

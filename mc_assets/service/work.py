@@ -20,6 +20,7 @@ from mc_assets.project import Project
 
 if TYPE_CHECKING:
     from engine.jobs.record import JobRecord
+    from engine.studies import Study
     from engine.studies.definition import StudyDefinition
 
 __all__ = ["TooManyJobs", "Work", "answer_file", "start_work", "who_asks"]
@@ -161,8 +162,7 @@ def _resolved(project: Project, work: Work) -> dict[str, Any]:
     from mc_assets.stored_market_data import StoredMarketData
 
     if work.definition is None:
-        fingerprint = short_hash([work.kind, work.study, work.options])
-        return {"fingerprint": fingerprint, "world": "", "cells": 0, "total": 0}
+        return _of_panel(project, work)
     definition: StudyDefinition = StudyDefinition.model_validate(work.definition)
     file = None if work.file is None else Path(work.file)
     if calibration_missing_for(project, definition.source) is not None:
@@ -186,14 +186,37 @@ def _resolved(project: Project, work: Work) -> dict[str, Any]:
     }
 
 
-def _of_search(study: Any, project: Project, work: Work) -> dict[str, Any]:
+def _of_panel(project: Project, work: Work) -> dict[str, Any]:
+    from engine.jobs.canonical import short_hash
+    from engine.strategies import get_strategy
+    from mc_assets.stored_market_data import StoredMarketData
+
+    asked = work.options
+    bars = StoredMarketData(project).bars(asked["symbol"], asked["timeframe"])
+    made_of = [get_strategy(asked["strategy"]).code_hash(), bars.data_hash]
+    fingerprint = short_hash([work.kind, work.study, asked, made_of])
+    return {"fingerprint": fingerprint, "world": "", "cells": 0, "total": 0}
+
+
+def _of_search(study: Study, project: Project, work: Work) -> dict[str, Any]:
     from engine.jobs.canonical import short_hash
     from engine.search import Search
+    from engine.search.worlds import SearchWorlds
+    from mc_assets.stored_market_data import StoredMarketData
 
     search = Search.of_study(study)
     settings = search.settings.model_dump(mode="json")
-    fingerprint = short_hash([_without_name(work.definition or {}), settings])
-    return {"fingerprint": fingerprint, "world": "", "cells": 0, "total": 0}
+    worlds = SearchWorlds.of(
+        *(study, search.settings, search.objectives, search.requirements, search.when),
+        StoredMarketData(project),
+    )
+    fingerprint = short_hash([_without_name(work.definition or {}), settings, worlds.identity])
+    return {
+        "fingerprint": fingerprint,
+        "world": worlds.identity["world"],
+        "cells": 0,
+        "total": 0,
+    }
 
 
 def _without_name(definition: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,10 @@ from fastapi.testclient import TestClient
             "unknown parameter (did you mean 'parameter_set'?), allowed parameter_set, limit, cur",
         ),
         ("/v1/studies/quick/simulations?parameter_set=99", 422, "parameter_set", "allowed 0 to "),
+        (
+            "/v1/analysis/comparison?study=quick&baseline=dearer&baseline_set=99",
+            *(422, "baseline_set", "baseline_set: found 99, allowed 0 to 1"),
+        ),
         ("/v1/studies/quick?x=1", 422, "x", "allowed no parameters"),
         ("/v1/jobs?state=done", 422, "state", "found 'done', allowed 'queued', 'running'"),
         ("/v1/jobs?before=yesterday", 422, "before", "found 'yesterday', allowed "),
@@ -39,6 +43,16 @@ def test_what_is_asked_wrongly_is_named_with_what_is_allowed(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json().get("field") == field
     assert sentence in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("field", "few", "allowed"), [("tries", 1, 2), ("paths", 8, 10)])
+def test_a_panel_of_too_little_is_refused_before_it_begins(
+    client: TestClient, field: str, few: int, allowed: int
+) -> None:
+    asked = {"strategy": "buy_and_hold", "symbol": "X", field: few}
+    answer = client.post("/v1/analysis/panel", json=asked)
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert f"greater than or equal to {allowed}" in answer.json()["detail"]
 
 
 def test_who_may_not_ask_is_told_so_before_what_is_wrong(client: TestClient) -> None:

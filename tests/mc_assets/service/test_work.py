@@ -9,8 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from engine.files import write_json
+from engine.strategies import get_strategy
 from mc_assets.project import Project
 from mc_assets.service import work
+from mc_assets.stored_market_data import StoredMarketData
 from tests.mc_assets.service.test_jobs import DEFINITION, waited
 
 ENDED = ("finished", "failed", "stopped", "killed")
@@ -65,6 +67,42 @@ def test_a_search_a_walk_forward_and_a_panel_leave_what_they_came_to(client: Tes
     assert found["sentence"].startswith("2 windows, 2 parameter sets")
 
 
+def test_a_panel_of_changed_code_or_bars_is_another_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"strategy": "sma_crossover", "symbol": "X", "timeframe": "1d"}
+
+    def fingerprint() -> str:
+        asked = work.Work("panel", "sma_crossover on X@1d", options=options)
+        return str(work._resolved(project, asked)["fingerprint"])
+
+    found = [fingerprint(), fingerprint()]
+    bars = StoredMarketData(project).bars("X", "1d")
+    with monkeypatch.context() as changed:
+        changed.setattr(StoredMarketData, "bars", lambda *_: bars[:4])
+        found.append(fingerprint())
+    strategy = get_strategy("sma_crossover")
+    monkeypatch.setattr(strategy, "code_hash", classmethod(lambda _: "changed"))
+    found.append(fingerprint())
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
+
+
+def test_a_search_of_changed_code_is_another_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = DEFINITION | {"search": {"method": "random", "budget": {"sets": 3}, "seed": 1}}
+    searched["search"] = searched["search"] | {"objective": "sharpe"}
+    asked = work.Work("search", "stated", searched)
+    before = work._resolved(project, asked)
+    assert before == work._resolved(project, asked)
+    strategy = get_strategy("sma_crossover")
+    monkeypatch.setattr(strategy, "code_hash", classmethod(lambda _: "changed"))
+    after = work._resolved(project, asked)
+    assert before["fingerprint"] != after["fingerprint"]
+    assert before["world"] != after["world"]
+
+
 def test_a_job_whose_answer_is_damaged_or_gone_is_run_anew_when_it_is_asked_again(
     project: Project,
 ) -> None:
@@ -84,7 +122,7 @@ def test_a_job_whose_answer_is_damaged_or_gone_is_run_anew_when_it_is_asked_agai
 def test_a_job_that_fails_says_why(client: TestClient) -> None:
     begun = client.post(
         "/v1/analysis/panel",
-        json={"strategy": "buy_and_hold", "symbol": "X", "tries": 1, "paths": 2},
+        json={"strategy": "buy_and_hold", "symbol": "X", "tries": 2, "paths": 10},
     )
     assert begun.status_code == 202
     ended = waited(client, begun.json()["id"], *ENDED)
